@@ -1,0 +1,24 @@
+# Third-party libraries, as imported targets named cove_dep::NAME. docs/dependencies.md gives each one's reason.
+# Static archives where Debian has them: `cove` starts in a few milliseconds because it loads few shared objects.
+find_package(Threads REQUIRED)
+
+# cove_static_dependency(TARGET ARCHIVE...): imported interface target over static archives.
+function(cove_static_dependency target)
+  add_library(cove_dep::${target} INTERFACE IMPORTED)
+  foreach(archive IN LISTS ARGN)
+    find_library(COVE_ARCHIVE_${archive} lib${archive}.a REQUIRED)
+    target_link_libraries(cove_dep::${target} INTERFACE ${COVE_ARCHIVE_${archive}})
+  endforeach()
+  target_link_libraries(cove_dep::${target} INTERFACE Threads::Threads)
+endfunction()
+
+add_library(cove_dep::fmt INTERFACE IMPORTED)
+target_compile_definitions(cove_dep::fmt INTERFACE FMT_HEADER_ONLY=1 SPDLOG_FMT_EXTERNAL=1)
+cove_static_dependency(protobuf protobuf)
+cove_static_dependency(protobuf_lite protobuf-lite)
+cove_static_dependency(nghttp2 nghttp2)
+cove_static_dependency(re2 re2)
+find_program(COVE_PROTOC protoc REQUIRED)
+if(BUILD_TESTING)
+  find_package(GTest REQUIRED)
+endif()

@@ -1,0 +1,10 @@
+# cove_warnings: an interface target with the warnings the project holds itself to.
+add_library(cove_warnings INTERFACE)
+target_compile_options(cove_warnings INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual
+  -Wextra-semi $<$<BOOL:${COVE_WERROR}>:-Werror>)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(cove_warnings INTERFACE -Wno-psabi)
+else()
+  target_compile_options(cove_warnings INTERFACE -Wno-gnu-statement-expression -Wthread-safety)
+endif()

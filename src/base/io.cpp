@@ -1,0 +1,103 @@
+#include "base/io.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+namespace cove {
+
+Result<void> wait_ready(const OpContext& ctx, int fd, Ready what) {
+  for (;;) {
+    COVE_TRY(ctx.check());
+    pollfd fds[2] = {{fd, static_cast<short>(what == Ready::kRead ? POLLIN : POLLOUT), 0},
+                     {ctx.cancel.fd(), POLLIN, 0}};
+    const int count = ::poll(fds, 2, ctx.deadline.poll_timeout_ms());
+    if (count < 0 && errno != EINTR) return Error::from_errno(errno, "poll");
+    if (count > 0 && fds[0].revents != 0) return {};
+  }
+}
+
+Result<std::size_t> read_some(const OpContext& ctx, int fd, std::span<char> buffer) {
+  for (;;) {
+    COVE_TRY(wait_ready(ctx, fd, Ready::kRead));
+    const ssize_t count = ::read(fd, buffer.data(), buffer.size());
+    if (count >= 0) return static_cast<std::size_t>(count);
+    if (errno != EINTR && errno != EAGAIN) return Error::from_errno(errno, "read");
+  }
+}
+
+Result<void> read_exact(const OpContext& ctx, int fd, std::span<char> buffer) {
+  while (!buffer.empty()) {
+    const std::size_t count = COVE_TRY(read_some(ctx, fd, buffer));
+    if (count == 0) return Error(Code::kUnavailable, "unexpected end of stream");
+    buffer = buffer.subspan(count);
+  }
+  return {};
+}
+
+Result<std::string> read_to_end(const OpContext& ctx, int fd, std::size_t max_bytes) {
+  std::string all;
+  char chunk[16384];
+  for (;;) {
+    const std::size_t count = COVE_TRY(read_some(ctx, fd, chunk));
+    if (count == 0) return all;
+    if (all.size() + count > max_bytes) {
+      return Error(Code::kResourceExhausted, "more than " + std::to_string(max_bytes) + " bytes");
+    }
+    all.append(chunk, count);
+  }
+}
+
+Result<void> write_all(const OpContext& ctx, int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    // Sockets first try send() for MSG_NOSIGNAL; anything else answers ENOTSOCK and takes write().
+    ssize_t count = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (count < 0 && errno == ENOTSOCK) {
+      COVE_TRY(wait_ready(ctx, fd, Ready::kWrite));
+      count = ::write(fd, bytes.data(), bytes.size());
+    }
+    if (count >= 0) {
+      bytes.remove_prefix(static_cast<std::size_t>(count));
+      continue;
+    }
+    if (errno == EAGAIN) {
+      COVE_TRY(wait_ready(ctx, fd, Ready::kWrite));
+    } else if (errno != EINTR) {
+      return Error::from_errno(errno, "write");
+    }
+  }
+  return {};
+}
+
+namespace {
+Result<void> change_flags(int fd, int clear, int set) {
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags < 0 || ::fcntl(fd, F_SETFL, (flags & ~clear) | set) < 0) return Error::from_errno(errno, "fcntl");
+  return {};
+}
+}  // namespace
+
+Result<void> set_nonblocking(int fd) { return change_flags(fd, 0, O_NONBLOCK); }
+Result<void> set_blocking(int fd) { return change_flags(fd, O_NONBLOCK, 0); }
+
+Result<std::pair<UniqueFd, UniqueFd>> make_socketpair(int type) {
+  int fds[2];
+  if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds) < 0) return Error::from_errno(errno, "socketpair");
+  return std::pair(UniqueFd(fds[0]), UniqueFd(fds[1]));
+}
+
+Result<std::pair<UniqueFd, UniqueFd>> make_pipe() {
+  int fds[2];
+  if (::pipe2(fds, O_CLOEXEC) < 0) return Error::from_errno(errno, "pipe");
+  return std::pair(UniqueFd(fds[0]), UniqueFd(fds[1]));
+}
+
+Result<UniqueFd> duplicate(int fd) {
+  UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+  if (!copy) return Error::from_errno(errno, "dup");
+  return copy;
+}
+
+}  // namespace cove

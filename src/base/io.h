@@ -1,0 +1,40 @@
+// Blocking reads and writes on descriptors that give up on cancel and deadline. Descriptors are borrowed; any
+// thread. They work on blocking and non-blocking descriptors alike (poll first), except that write_all on a
+// *blocking* descriptor may stay in the kernel longer than the deadline; make long-lived sockets
+// non-blocking.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/cancel.h"
+#include "base/result.h"
+#include "base/unique_fd.h"
+
+namespace cove {
+
+enum class Ready : unsigned char { kRead = 1, kWrite = 2 };
+
+// Waits until the descriptor is ready (or at its end, or in error: the next read or write tells).
+Result<void> wait_ready(const OpContext& ctx, int fd, Ready what);
+// Up to buffer.size() bytes; 0 at the end of the stream.
+Result<std::size_t> read_some(const OpContext& ctx, int fd, std::span<char> buffer);
+// Exactly buffer.size() bytes; kUnavailable "unexpected end of stream" if it ends before.
+Result<void> read_exact(const OpContext& ctx, int fd, std::span<char> buffer);
+// Everything to the end of the stream; kResourceExhausted beyond max_bytes.
+Result<std::string> read_to_end(const OpContext& ctx, int fd, std::size_t max_bytes);
+// All of it. Never raises SIGPIPE on sockets; programs ignore SIGPIPE for pipes.
+Result<void> write_all(const OpContext& ctx, int fd, std::string_view bytes);
+
+Result<void> set_nonblocking(int fd);
+Result<void> set_blocking(int fd);
+// Close-on-exec socketpair; type is SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET.
+Result<std::pair<UniqueFd, UniqueFd>> make_socketpair(int type);
+// Close-on-exec pipe {read end, write end}.
+Result<std::pair<UniqueFd, UniqueFd>> make_pipe();
+Result<UniqueFd> duplicate(int fd);
+
+}  // namespace cove
