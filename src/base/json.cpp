@@ -167,13 +167,13 @@ void Json::push_back(Json value) {
   std::get<Array>(value_).push_back(std::move(value));
 }
 
-const Json::Array& Json::items() const {
+const Json::Array& Json::items() const& {
   static const Array kNone;
   const auto* items = std::get_if<Array>(&value_);
   return items != nullptr ? *items : kNone;
 }
 
-const Json::Object& Json::members() const {
+const Json::Object& Json::members() const& {
   static const Object kNone;
   const auto* members = std::get_if<Object>(&value_);
   return members != nullptr ? *members : kNone;

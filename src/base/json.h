@@ -53,8 +53,11 @@ class Json {
   Json& set(std::string_view name, Json value);
   void erase(std::string_view name);
   void push_back(Json value);
-  const Array& items() const;     // empty for anything but an array
-  const Object& members() const;  // empty for anything but an object
+  const Array& items() const&;     // empty for anything but an array
+  const Object& members() const&;  // empty for anything but an object
+  // A range-for over a temporary's members would outlive it.
+  const Array& items() const&& = delete;
+  const Object& members() const&& = delete;
 
   // Conversions with a fallback for another type.
   bool as_bool(bool fallback = false) const;
