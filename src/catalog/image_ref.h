@@ -1,0 +1,25 @@
+// ImageRef: the name of an image as a user writes it: "debian:12", "debian:12-full". A value.
+#pragma once
+
+#include <compare>
+#include <string>
+
+#include "base/result.h"
+
+namespace cove {
+
+struct ImageRef {
+  std::string family;  // "debian"
+  std::string tag;     // "12", "12-full"
+
+  // [a-z0-9._-]{1,32} on both sides of one colon; "debian" alone means the default tag "12".
+  static Result<ImageRef> parse(std::string_view text);
+  std::string str() const { return family + ":" + tag; }
+  std::string file_name() const { return family + "-" + tag; }
+  auto operator<=>(const ImageRef&) const = default;
+};
+
+// What `cove up` uses when nothing is said.
+inline constexpr std::string_view kDefaultImage = "debian:12";
+
+}  // namespace cove
