@@ -1,0 +1,40 @@
+// Home: the folder that holds everything of cove (COVE_HOME, by default ~/.vz), and the names inside it.
+// A value; any thread. Nobody else joins paths below it.
+//   vms/<name>/  store/{ram,disk,states}/<id>  cache/  templates/  current
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "base/result.h"
+#include "model/vm_name.h"
+
+namespace cove {
+
+class Home {
+ public:
+  explicit Home(std::filesystem::path root) : root_(std::move(root)) {}
+
+  const std::filesystem::path& root() const { return root_; }
+  std::filesystem::path vms() const { return root_ / "vms"; }
+  std::filesystem::path vm(const VmName& name) const { return vms() / name.str(); }
+  std::filesystem::path cache() const { return root_ / "cache"; }
+  std::filesystem::path images() const { return cache() / "images"; }
+  std::filesystem::path current() const { return root_ / "current"; }
+  std::filesystem::path disk_nodes() const { return root_ / "store" / "disk"; }
+  // The file of a disk node; `id` is 32 hex digits.
+  std::filesystem::path disk_node(const std::string& id) const { return disk_nodes() / id; }
+  // Held for the moment in which nodes are swept or names are made, never for long.
+  std::filesystem::path store_lock() const { return root_ / "store" / "lock"; }
+
+  // Makes root, vms, store and cache with mode 0700.
+  Result<void> create() const;
+
+ private:
+  std::filesystem::path root_;
+};
+
+// 128 random bits as 32 hex digits: the name of a disk, RAM or state object.
+std::string new_object_id();
+
+}  // namespace cove

@@ -1,0 +1,84 @@
+// VmDirectory: one VM's folder: the names of its files, its configuration, its lock, and what the files say
+// about it. A value; any thread. Writers hold the run lock; readers need nothing.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/file_lock.h"
+#include "base/json.h"
+#include "model/machine_state.h"
+#include "model/vm_config.h"
+#include "store/home.h"
+
+namespace cove {
+
+// Who holds a VM's run lock, and what for. Stored in the lock file, true while the lock is held.
+struct LockNote {
+  int pid = 0;
+  std::string purpose;  // "supervisor", or what a command does: "create", "delete", "set"
+  std::string since;    // RFC 3339 UTC
+
+  std::string to_text() const;
+  static LockNote from_text(std::string_view text);
+};
+
+// What the files and the lock say, without asking a running supervisor.
+struct Observation {
+  MachineState state = MachineState::kBroken;
+  std::string reason;              // why crashed, broken, or creating stands still; empty otherwise
+  std::optional<LockNote> holder;  // somebody holds the run lock now
+  // The supervisor holds the lock: it alone knows whether the VM is starting, running or paused.
+  bool has_supervisor() const { return holder && holder->purpose == "supervisor"; }
+};
+
+class VmDirectory {
+ public:
+  VmDirectory(Home home, VmName name) : home_(std::move(home)), name_(std::move(name)) {}
+
+  const Home& home() const { return home_; }
+  const VmName& name() const { return name_; }
+  std::filesystem::path path() const { return home_.vm(name_); }
+  std::filesystem::path config_path() const { return path() / "config.json"; }
+  std::filesystem::path control_socket() const { return path() / "control.sock"; }
+  std::filesystem::path agent_socket() const { return path() / "agent.sock"; }
+  std::filesystem::path token_path() const { return path() / "control.token"; }
+  std::filesystem::path run_lock() const { return path() / "run.lock"; }
+  std::filesystem::path serial_log() const { return path() / "serial.log"; }
+  std::filesystem::path supervisor_log() const { return path() / "supervisor.log"; }
+  std::filesystem::path nvram() const { return path() / "nvram"; }
+  // Where the supervisor keeps a dot-file while it runs; left behind only by a crash.
+  std::filesystem::path session_path() const { return path() / "session.json"; }
+  // There while the VM is being created: {"phase": "..."}.
+  std::filesystem::path creating_path() const { return path() / "creating.json"; }
+
+  bool exists() const;
+  Result<VmConfig> load_config() const;
+  Result<void> save_config(const VmConfig& config) const;  // the caller holds the lock; mode 0600
+
+  // kFailedPrecondition at once when somebody holds it; the message says who and what for.
+  Result<FileLock> lock(std::string_view purpose) const;
+  // Waits for the lock as long as ctx allows.
+  Result<FileLock> lock_waiting(const OpContext& ctx, std::string_view purpose) const;
+
+  // 64 lower-case hex digits. Made at creation; a blank or over-readable file is an error with its cure.
+  Result<std::string> load_token() const;
+  Result<void> write_new_token() const;
+
+  // The session record: written by the supervisor when it has the lock, removed when the VM ended in order.
+  Result<void> begin_session() const;
+  Result<void> end_session() const;
+
+  Result<void> set_creating(std::string_view phase) const;
+  Result<std::optional<std::string>> creating_phase() const;
+  Result<void> clear_creating() const;
+
+  Observation observe() const;
+
+ private:
+  Observation observe_files() const;
+  Home home_;
+  VmName name_;
+};
+
+}  // namespace cove
