@@ -1,0 +1,3 @@
+ensure_packages run
+build "${1:-release}"
+echo "programs: build/${1:-release}/bin"

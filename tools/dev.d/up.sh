@@ -1,0 +1,3 @@
+ensure_packages run
+build release
+exec build/release/bin/cove up "$@"
