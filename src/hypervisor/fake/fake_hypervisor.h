@@ -1,0 +1,56 @@
+// FakeHypervisor: machines without a guest, for tests and for COVE_BACKEND=fake. They keep every promise of
+// machine.h (states, events, sockets); latency, failures and the guest's behaviour are given as FakeOptions.
+//
+// The fake guest prints its boot lines on the console, echoes what it is sent, and obeys these lines there:
+// "poweroff", "reboot", "panic", "crash" (the engine dies), "enospc" (the root disk fails with ENOSPC).
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "hypervisor/hypervisor.h"
+
+namespace cove {
+
+// The guest's ends of a fake machine's sockets (blocking), and its power switches, which any thread may call
+// at any time, also after the machine is gone.
+struct FakeGuestPorts {
+  UniqueFd agent;
+  UniqueFd net;
+  std::function<void()> power_off;
+  std::function<void()> reboot;
+};
+
+// Software inside the fake guest, e.g. an agent in threads of its own. Made on the loop's thread when the
+// vCPUs first run and after each reboot; destroyed when the guest ends. The destructor must not wait for the
+// loop.
+class FakeGuest {
+ public:
+  virtual ~FakeGuest() = default;
+};
+
+struct FakeOptions {
+  enum class PowerButton : std::uint8_t { kObeyed, kIgnored };
+  // How long start, pause, resume and the guest's shutdown take.
+  std::chrono::milliseconds latency{0};
+  // The call that fails, every time: "start", "pause", "resume", "stop"; empty: none.
+  std::string fail;
+  // Which "start" may succeed before one fails; with `fail` only from call number fail_from (1 = the first)
+  // on.
+  std::uint32_t fail_from = 1;
+  std::optional<std::chrono::milliseconds> crash_after;  // after the vCPUs first ran
+  PowerButton power_button = PowerButton::kObeyed;
+  std::vector<std::string> boot_lines = {"[    0.000000] Linux version 0.0-fake", "fake login: "};
+  std::function<std::unique_ptr<FakeGuest>(FakeGuestPorts)> guest;  // empty: the agent port stays silent
+
+  // {"latency_ms","fail","fail_from","crash_after_ms","power_button":"obeyed"|"ignored","boot_lines"};
+  // unknown members are refused, so that a test's typing mistake shows.
+  static Result<FakeOptions> from_json(const Json& json);
+};
+
+std::unique_ptr<Hypervisor> make_fake_hypervisor(FakeOptions options);
+
+}  // namespace cove

@@ -1,0 +1,33 @@
+// Hypervisor: a backend that runs machines (qemu, fake). Owned by the supervisor; made before the loop runs,
+// because finding out what a host can do blocks; afterwards used on the loop's thread.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "base/event_loop.h"
+#include "base/result.h"
+#include "hypervisor/machine.h"
+#include "model/machine_spec.h"
+#include "model/vm_config.h"
+
+namespace cove {
+
+class Hypervisor {
+ public:
+  virtual ~Hypervisor() = default;
+  Hypervisor() = default;
+  Hypervisor(const Hypervisor&) = delete;
+  Hypervisor& operator=(const Hypervisor&) = delete;
+
+  virtual std::string_view name() const = 0;
+  // The newest machine type this backend has for `arch`; pinned in config.json when a VM is created.
+  virtual std::string default_machine_type(Arch arch) const = 0;
+  // Pure: looks at nothing but its arguments and what the backend found out when it was made.
+  // kInvalidArgument or kFailedPrecondition say what is missing or does not go together.
+  virtual Result<MachineSpec> plan(const VmConfig& config, const MachinePaths& paths) const = 0;
+  // Makes a machine that does not run yet. Cheap: no process, no RAM.
+  virtual Result<std::unique_ptr<Machine>> create(EventLoop& loop, MachineSpec spec) = 0;
+};
+
+}  // namespace cove
