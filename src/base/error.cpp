@@ -53,16 +53,24 @@ Code code_of_errno(int error_number) {
   }
 }
 
+constexpr std::string_view kNames[] = {
+    "ok",        "cancelled",      "unknown",           "invalid_argument",   "deadline_exceeded",
+    "not_found", "already_exists", "permission_denied", "resource_exhausted", "failed_precondition",
+    "aborted",   "out_of_range",   "unimplemented",     "internal",           "unavailable",
+    "data_loss", "unauthenticated"};
+
 }  // namespace
 
 std::string_view code_name(Code code) {
-  static constexpr std::string_view kNames[] = {
-      "ok",        "cancelled",      "unknown",           "invalid_argument",   "deadline_exceeded",
-      "not_found", "already_exists", "permission_denied", "resource_exhausted", "failed_precondition",
-      "aborted",   "out_of_range",   "unimplemented",     "internal",           "unavailable",
-      "data_loss", "unauthenticated"};
   const auto index = static_cast<std::size_t>(code);
   return index < std::size(kNames) ? kNames[index] : "unknown";
+}
+
+Code code_from_name(std::string_view name) {
+  for (std::size_t i = 1; i < std::size(kNames); ++i) {
+    if (kNames[i] == name) return static_cast<Code>(i);
+  }
+  return Code::kUnknown;
 }
 
 Error::Error(Code code, std::string message) : code_(code), message_(std::move(message)) {}

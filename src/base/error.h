@@ -32,6 +32,8 @@ enum class Code : std::uint8_t {
 
 // "invalid_argument", "not_found", ...: the spelling used in JSON and in logs.
 std::string_view code_name(Code code);
+// kUnknown for any other text.
+Code code_from_name(std::string_view name);
 
 class [[nodiscard]] Error {
  public:
