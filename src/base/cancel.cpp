@@ -1,5 +1,6 @@
 #include "base/cancel.h"
 
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 
 #include <algorithm>
@@ -40,14 +41,39 @@ Deadline Deadline::earlier(Deadline a, Deadline b) {
 struct CancelToken::State {
   std::atomic<bool> fired{false};
   UniqueFd event{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  // A child also has an epoll descriptor over its own event and its parent's: readable when either is, and
+  // the parent's cancel() need not know its children (it may run in a signal handler).
+  std::shared_ptr<State> parent;
+  UniqueFd either;
 };
 
-bool CancelToken::cancelled() const { return state_ && state_->fired.load(std::memory_order_acquire); }
+bool CancelToken::cancelled() const {
+  for (const State* state = state_.get(); state != nullptr; state = state->parent.get()) {
+    if (state->fired.load(std::memory_order_acquire)) return true;
+  }
+  return false;
+}
 
-int CancelToken::fd() const { return state_ ? state_->event.get() : -1; }
+int CancelToken::fd() const {
+  if (!state_) return -1;
+  return state_->either ? state_->either.get() : state_->event.get();
+}
 
 CancelSource::CancelSource() : state_(std::make_shared<CancelToken::State>()) {
   COVE_CHECK(state_->event.valid());
+}
+
+CancelSource CancelSource::child_of(const CancelToken& parent) {
+  CancelSource child;
+  if (parent.fd() < 0) return child;
+  child.state_->parent = parent.state_;
+  child.state_->either.reset(::epoll_create1(EPOLL_CLOEXEC));
+  for (const int fd : {child.state_->event.get(), parent.fd()}) {
+    epoll_event interest{};
+    interest.events = EPOLLIN;
+    COVE_CHECK(::epoll_ctl(child.state_->either.get(), EPOLL_CTL_ADD, fd, &interest) == 0);
+  }
+  return child;
 }
 
 CancelToken CancelSource::token() const { return CancelToken(state_); }

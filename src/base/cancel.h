@@ -49,6 +49,8 @@ class CancelToken {
 class CancelSource {
  public:
   CancelSource();
+  // Its tokens are cancelled with it and with `parent`. At most four generations.
+  static CancelSource child_of(const CancelToken& parent);
   CancelToken token() const;
   // Idempotent; may be called from any thread and, as it only writes an eventfd, from a signal handler.
   void cancel() const;

@@ -84,13 +84,17 @@ bool place_descriptors(const SpawnOptions& options, int* scratch, int first_free
   if (report < 0 || !place_descriptors(options, scratch, first_free)) fail_child(report);
   if (!options.working_directory.empty() && ::chdir(options.working_directory.c_str()) < 0)
     fail_child(report);
-  ::execvpe(plan.argv[0], plan.argv.data(), plan.envp.data());
+  if (options.program.empty()) {
+    ::execvpe(plan.argv[0], plan.argv.data(), plan.envp.data());
+  } else {
+    ::execve(options.program.c_str(), plan.argv.data(), plan.envp.data());
+  }
   fail_child(report);
 }
 
 ExitStatus decode(int status) {
-  if (WIFSIGNALED(status)) return {0, WTERMSIG(status)};
-  return {WEXITSTATUS(status), 0};
+  if (WIFSIGNALED(status)) return {0, WTERMSIG(status), WCOREDUMP(status)};
+  return {WEXITSTATUS(status), 0, false};
 }
 
 }  // namespace

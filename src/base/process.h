@@ -17,6 +17,7 @@ namespace cove {
 struct ExitStatus {
   int code = 0;    // when it ended by itself
   int signal = 0;  // when a signal ended it
+  bool core_dumped = false;
   bool success() const { return code == 0 && signal == 0; }
   // What a shell would say: code, or 128 + signal.
   int shell_status() const { return signal != 0 ? 128 + signal : code; }
@@ -24,7 +25,9 @@ struct ExitStatus {
 };
 
 struct SpawnOptions {
-  std::vector<std::string> argv;                        // argv[0] is searched in PATH unless it has a slash
+  std::vector<std::string> argv;  // argv[0] is searched in PATH unless it has a slash
+  // The file to execute, as it is, whatever argv[0] says; empty = argv[0].
+  std::string program{};
   std::optional<std::vector<std::string>> environment;  // "K=V"; nullopt = the caller's
   std::string working_directory;                        // empty = the caller's
   // Child descriptors: {number in the child, descriptor here}. 0, 1, 2 not named go to /dev/null.
