@@ -31,8 +31,8 @@ class ControlHandler {
  public:
   virtual ~ControlHandler() = default;
   // The last line of the answer; an Error becomes an error line.
-  virtual Result<ControlResponse> handle(const OpContext& ctx, const Verb& verb, const ControlRequest& request,
-                                         ControlReply& reply) = 0;
+  virtual Result<ControlResponse> handle(const OpContext& ctx, const Verb& verb,
+                                         const ControlRequest& request, ControlReply& reply) = 0;
 };
 
 }  // namespace cove

@@ -19,8 +19,8 @@ struct ControlServerOptions {
   std::string token;  // must not be empty
   std::size_t max_connections = 64;
   std::size_t max_line_bytes = std::size_t{1} << 20U;
-  int max_refusals = 3;                                          // of one connection, then it is closed
-  std::chrono::milliseconds idle = std::chrono::minutes(5);      // without a request
+  int max_refusals = 3;                                             // of one connection, then it is closed
+  std::chrono::milliseconds idle = std::chrono::minutes(5);         // without a request
   std::chrono::milliseconds write_limit = std::chrono::minutes(1);  // for a client that does not read
 };
 

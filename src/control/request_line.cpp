@@ -46,6 +46,13 @@ bool fill_in_flat_members(Json& line) {
   return true;
 }
 
+Error invalid_json(std::string_view detail) {
+  constexpr std::string_view kPrefix = "invalid JSON";
+  if (detail.rfind(kPrefix, 0) == 0)
+    return Error(Code::kInvalidArgument, "invalid JSON:" + std::string(detail.substr(kPrefix.size())));
+  return Error(Code::kInvalidArgument, "invalid JSON: " + std::string(detail));
+}
+
 bool has_payload(const ControlRequest& request, std::string_view name) {
   const auto* field = ControlRequest::descriptor()->FindFieldByName(std::string(name));
   return field != nullptr && request.GetReflection()->HasField(request, field);
@@ -87,13 +94,13 @@ void drop_own_members(ControlResponse& response) {
 
 Result<ServedRequest> read_request(std::string_view line, std::string_view token) {
   auto json = Json::parse(line);
-  if (!json.ok()) return Error(Code::kInvalidArgument, "invalid JSON: " + json.error().message());
-  if (!json->is_object()) return Error(Code::kInvalidArgument, "invalid JSON: not an object");
+  if (!json.ok()) return invalid_json(json.error().message());
+  if (!json->is_object()) return invalid_json("not an object");
   if (!knows_token(*json, token)) return Error(Code::kUnauthenticated, "unauthorized");
 
   const bool rewritten = fill_in_flat_members(*json);
   auto request = proto::decode_request(rewritten ? json->dump() : line);
-  if (!request.ok()) return Error(Code::kInvalidArgument, "invalid JSON: " + request.error().message());
+  if (!request.ok()) return invalid_json(request.error().message());
   ServedRequest served{find_verb(request->type()), std::move(request).value()};
   served.request.clear_auth_token();
   if (served.verb == nullptr) return Error(Code::kUnimplemented, unknown_verb_text(served.request.type()));

@@ -8,7 +8,9 @@ namespace {
 
 // Length of the well-formed sequence at the start of `text`, 0 if there is none (Unicode table 3-7).
 std::size_t sequence_length(std::string_view text) {
-  const auto at = [&](std::size_t i) -> unsigned { return i < text.size() ? static_cast<std::uint8_t>(text[i]) : 0U; };
+  const auto at = [&](std::size_t i) -> unsigned {
+    return i < text.size() ? static_cast<std::uint8_t>(text[i]) : 0U;
+  };
   const auto continues = [&](std::size_t i) { return (at(i) & 0xc0U) == 0x80U; };
   const unsigned first = at(0);
   if (first < 0x80) return 1;

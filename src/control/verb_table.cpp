@@ -51,7 +51,8 @@ struct Alias {
   std::string_view spelling;
   VerbId id;
 };
-constexpr Alias kAliases[] = {{"network", kNetworkInfo}, {"port_forward", kPortForward}, {"agent-user-ping", kAgentPing}};
+constexpr Alias kAliases[] = {
+    {"network", kNetworkInfo}, {"port_forward", kPortForward}, {"agent-user-ping", kAgentPing}};
 
 }  // namespace
 

@@ -14,11 +14,32 @@
 namespace cove {
 
 enum class VerbId : std::uint8_t {
-  kPing, kStatus, kCapabilities, kWait, kMetrics,
-  kPause, kResume, kStop, kRequestStop, kRestart,
-  kNetworkInfo, kPortForward, kConsoleAttach,
-  kAgentConnect, kAgentPing, kAgentInfo, kAgentExec, kAgentUserExec, kAgentExecStream, kAgentUserExecStream,
-  kAgentRead, kAgentWrite, kAgentCopy, kAgentShutdown, kAgentReboot, kAgentStatus,
+  kPing,
+  kStatus,
+  kCapabilities,
+  kWait,
+  kMetrics,
+  kPause,
+  kResume,
+  kStop,
+  kRequestStop,
+  kRestart,
+  kNetworkInfo,
+  kPortForward,
+  kConsoleAttach,
+  kAgentConnect,
+  kAgentPing,
+  kAgentInfo,
+  kAgentExec,
+  kAgentUserExec,
+  kAgentExecStream,
+  kAgentUserExecStream,
+  kAgentRead,
+  kAgentWrite,
+  kAgentCopy,
+  kAgentShutdown,
+  kAgentReboot,
+  kAgentStatus,
 };
 
 // States as a set of bits.
@@ -30,10 +51,10 @@ constexpr StateSet kAnyState = 0xffff;
 
 struct Verb {
   VerbId id;
-  std::string_view name;     // the request's `type`
-  std::string_view payload;  // the member of ControlRequest with its arguments; empty: none
-  std::string_view missing;  // the word in "missing X command payload"; empty: the payload may be absent
-  StateSet states;           // in which it makes sense
+  std::string_view name;          // the request's `type`
+  std::string_view payload;       // the member of ControlRequest with its arguments; empty: none
+  std::string_view missing;       // the word in "missing X command payload"; empty: the payload may be absent
+  StateSet states;                // in which it makes sense
   std::chrono::seconds deadline;  // on the server's side; 0: the verb's own arguments say
   enum class HangUp : std::uint8_t { kCancels, kCompletes };
   HangUp hang_up;  // what happens when the client goes away meanwhile

@@ -1,0 +1,329 @@
+#include "control/control_server.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <atomic>
+
+#include "base/files.h"
+#include "base/guarded.h"
+#include "base/io.h"
+#include "base/testing/loop_thread.h"
+#include "base/unix_socket.h"
+#include "control/control_client.h"
+#include "proto/control.pb.h"
+
+namespace cove {
+namespace {
+
+const OpContext kPatient{{}, Deadline::after(std::chrono::seconds(60))};
+constexpr char kToken[] = "0123456789abcdef";
+
+// Answers by verb: wait blocks until cancelled, agent-exec-stream sends two lines, console-attach hands over.
+class FakeHandler final : public ControlHandler {
+ public:
+  Result<ControlResponse> handle(const OpContext& ctx, const Verb& verb, const ControlRequest& request,
+                                 ControlReply& reply) override {
+    handled++;
+    ControlResponse response;
+    switch (verb.id) {
+      case VerbId::kWait:
+        return block(ctx);
+      case VerbId::kAgentExecStream:
+        response.set_success(true);
+        response.set_data("chunk");
+        COVE_TRY(reply.send(response));
+        response.set_data("done");
+        return response;
+      case VerbId::kAgentRead:
+        response.set_data(std::string(16U << 20U, 'x'));
+        return response;
+      case VerbId::kAgentExec:
+        response.mutable_agent_exec_result()->set_stdout("bad \xff bytes " + request.agent_exec().args(0));
+        return response;
+      case VerbId::kConsoleAttach:
+        streams.with([&](auto& list) {
+          auto stream = reply.become_stream(response);
+          EXPECT_TRUE(stream.ok());
+          list.push_back(std::move(stream).value());
+        });
+        return response;
+      case VerbId::kStatus:
+        response.mutable_status()->set_state("running");
+        response.mutable_status_detail()->set_name("x");
+        return response;
+      case VerbId::kPause:
+        return Error(Code::kFailedPrecondition, "cannot pause VM in state: stopped").hint("start it");
+      default:
+        response.set_data("pong");
+        response.mutable_message()->set_message("pong");
+        return response;
+    }
+  }
+  Result<ControlResponse> block(const OpContext& ctx) {
+    blocked.with([](int& count) { count++; });
+    const auto ended = wait_ready(ctx, -1, Ready::kRead);
+    blocked.with([](int& count) { count--; });
+    return ended.error();
+  }
+
+  std::atomic<int> handled{0};
+  Guarded<int> blocked{0};
+  Guarded<std::vector<RawStream>> streams;
+};
+
+class ControlServerTest : public ::testing::Test {
+ protected:
+  void start(ControlServerOptions options = {}) {
+    options.socket = endpoint_.socket;
+    options.token = kToken;
+    server_ = loop_.do_on_loop([&] { return ControlServer::start(loop_.loop(), options, handler_); }).value();
+  }
+  void SetUp() override {
+    ASSERT_TRUE(write_file_atomic(endpoint_.token_file, std::string(kToken) + "\n", 0600).ok());
+  }
+  void TearDown() override {
+    loop_.do_on_loop([this] { server_.reset(); });
+  }
+  UniqueFd dial() { return connect_unix(kPatient, endpoint_.socket).value(); }
+  std::string ask(int fd, const std::string& text) {
+    EXPECT_TRUE(write_all(kPatient, fd, text).ok());
+    return read_line(fd);
+  }
+  std::string read_line(int fd) {
+    LineReader reader(std::size_t{64} << 20U);
+    auto line = reader.next(kPatient, fd);
+    return line.ok() && line.value() ? *line.value() : "<end>";
+  }
+  std::size_t connections() {
+    return loop_.do_on_loop([this] { return server_->connections(); });
+  }
+  // The server notices on its own threads; bounded, and each turn waits for the loop to have a go.
+  bool connections_become(std::size_t count) {
+    for (int i = 0; i < 2000; ++i) {
+      if (connections() == count) return true;
+      static_cast<void>(wait_ready(OpContext{}.with_timeout(std::chrono::milliseconds(5)), -1, Ready::kRead));
+    }
+    return false;
+  }
+
+  TempDir folder_ = TempDir::create("/tmp", "control-test").value();
+  ControlEndpoint endpoint_{folder_.path() / "control.sock", folder_.path() / "control.token", "vm"};
+  FakeHandler handler_;
+  testing::LoopThread loop_;
+  std::unique_ptr<ControlServer> server_;
+};
+
+constexpr char kPong[] = R"({"success":true,"data":"pong","message":{"message":"pong"}})";
+
+TEST_F(ControlServerTest, AnswersPingAndKeepsTheConnection) {
+  start();
+  const UniqueFd fd = dial();
+  EXPECT_EQ(ask(fd.get(), R"({"type":"ping","auth_token":"0123456789abcdef"})"
+                          "\n"),
+            kPong);
+  EXPECT_EQ(ask(fd.get(), R"({"type":"ping","token":" 0123456789abcdef "})"
+                          "\n"),
+            kPong);
+  EXPECT_EQ(ask(fd.get(), R"({"type":"ping","authToken":"0123456789abcdef"})"
+                          "\n"),
+            kPong);
+}
+
+TEST_F(ControlServerTest, SocketIsPrivateAndRemovedAtTheEnd) {
+  start();
+  struct stat status {};
+  ASSERT_EQ(::stat(endpoint_.socket.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0600U);
+  loop_.do_on_loop([this] { server_.reset(); });
+  EXPECT_FALSE(path_exists(endpoint_.socket));
+}
+
+TEST_F(ControlServerTest, ReplacesAStaleSocket) {
+  { const UniqueFd stale = listen_unix(endpoint_.socket, 1).value(); }
+  EXPECT_EQ(connect_unix(kPatient, endpoint_.socket).error().error_number(), ECONNREFUSED);
+  start();
+  EXPECT_EQ(ask(dial().get(), R"({"type":"ping","token":"0123456789abcdef"})"
+                              "\n"),
+            kPong);
+}
+
+TEST_F(ControlServerTest, EmptyTokenIsFatal) {
+  ControlServerOptions options;
+  options.socket = endpoint_.socket;
+  const auto server = loop_.do_on_loop([&] { return ControlServer::start(loop_.loop(), options, handler_); });
+  EXPECT_EQ(server.error().code(), Code::kFailedPrecondition);
+}
+
+TEST_F(ControlServerTest, RefusesStrangersAndClosesAfterThree) {
+  start();
+  const UniqueFd fd = dial();
+  EXPECT_EQ(ask(fd.get(), R"({"type":"ping"})"
+                          "\n"),
+            R"({"error":"unauthorized"})");
+  EXPECT_EQ(ask(fd.get(), R"({"type":"ping","auth_token":"wrong"})"
+                          "\n"),
+            R"({"error":"unauthorized"})");
+  EXPECT_EQ(ask(fd.get(), "}{\n").rfind(R"({"error":"invalid JSON: )", 0), 0U);
+  EXPECT_EQ(read_line(fd.get()), "<end>");
+  EXPECT_EQ(handler_.handled, 0);
+}
+
+TEST_F(ControlServerTest, ServesPipelinedRequestsInOrder) {
+  start();
+  const UniqueFd fd = dial();
+  const std::string text = R"({"type":"ping","token":"0123456789abcdef"})"
+                           "\n\n  \n"
+                           R"({"type":"pause","token":"0123456789abcdef"})"
+                           "\n"
+                           R"({"type":"status","token":"0123456789abcdef"})"
+                           "\n";
+  ASSERT_TRUE(write_all(kPatient, fd.get(), text).ok());
+  LineReader reader(1U << 20U);
+  EXPECT_EQ(reader.next(kPatient, fd.get()).value().value(), kPong);
+  EXPECT_EQ(reader.next(kPatient, fd.get()).value().value(),
+            R"({"error":"cannot pause VM in state: stopped"})");
+  EXPECT_EQ(reader.next(kPatient, fd.get()).value().value(),
+            R"({"success":true,"status":{"state":"running"}})");
+}
+
+TEST_F(ControlServerTest, AnswersAClientThatClosedItsSendingHalf) {
+  start();
+  const UniqueFd fd = dial();
+  ASSERT_TRUE(write_all(kPatient, fd.get(), R"({"type":"ping","token":"0123456789abcdef"})").ok());
+  ::shutdown(fd.get(), SHUT_WR);
+  LineReader reader(1U << 20U);
+  EXPECT_EQ(reader.next(kPatient, fd.get()).value().value(), kPong);
+  EXPECT_FALSE(reader.next(kPatient, fd.get()).value().has_value());
+}
+
+TEST_F(ControlServerTest, OverlongLineIsRefusedAndCloses) {
+  start();
+  const UniqueFd fd = dial();
+  const Thread writer("writer", [&] {
+    static_cast<void>(write_all(kPatient, fd.get(), std::string((1U << 20U) + 20000, 'x')));
+  });
+  EXPECT_EQ(read_line(fd.get()).rfind(R"({"error":"read request: )", 0), 0U);
+}
+
+TEST_F(ControlServerTest, SixtyFifthConnectionIsToldWhy) {
+  start();
+  std::vector<UniqueFd> clients;
+  for (int i = 0; i < 64; ++i) clients.push_back(dial());
+  ASSERT_TRUE(connections_become(64));
+  EXPECT_EQ(read_line(dial().get()), R"({"error":"too many connections"})");
+  clients.pop_back();
+  ASSERT_TRUE(connections_become(63));
+  EXPECT_EQ(ask(dial().get(), R"({"type":"ping","token":"0123456789abcdef"})"
+                              "\n"),
+            kPong);
+}
+
+TEST_F(ControlServerTest, HangUpCancelsWorkThatOnlyTheClientWanted) {
+  start();
+  UniqueFd fd = dial();
+  ASSERT_TRUE(write_all(kPatient, fd.get(),
+                        R"({"type":"wait","token":"0123456789abcdef","wait":{}})"
+                        "\n")
+                  .ok());
+  ASSERT_TRUE(handler_.blocked.wait(kPatient, [](int count) { return count == 1; }).ok());
+  fd.reset();
+  EXPECT_TRUE(handler_.blocked.wait(kPatient, [](int count) { return count == 0; }).ok());
+  EXPECT_TRUE(connections_become(0));
+}
+
+TEST_F(ControlServerTest, EndsWithHandlersStillAtWork) {
+  start();
+  const UniqueFd fd = dial();
+  ASSERT_TRUE(write_all(kPatient, fd.get(),
+                        R"({"type":"wait","token":"0123456789abcdef","wait":{}})"
+                        "\n")
+                  .ok());
+  ASSERT_TRUE(handler_.blocked.wait(kPatient, [](int count) { return count == 1; }).ok());
+  loop_.do_on_loop([this] { server_.reset(); });
+  EXPECT_EQ(handler_.blocked.read([](int count) { return count; }), 0);
+}
+
+TEST_F(ControlServerTest, IdleConnectionsAreClosed) {
+  ControlServerOptions options;
+  options.idle = std::chrono::milliseconds(30);
+  start(options);
+  const UniqueFd fd = dial();
+  EXPECT_EQ(read_line(fd.get()), "<end>");
+}
+
+TEST_F(ControlServerTest, ClientThatDoesNotReadIsGivenUp) {
+  ControlServerOptions options;
+  options.write_limit = std::chrono::milliseconds(50);
+  start(options);
+  const UniqueFd fd = dial();
+  ASSERT_TRUE(write_all(kPatient, fd.get(),
+                        R"({"type":"agent-read","token":"0123456789abcdef","agent_read":{}})"
+                        "\n")
+                  .ok());
+  EXPECT_TRUE(connections_become(1));
+  EXPECT_TRUE(connections_become(0));
+}
+
+TEST_F(ControlServerTest, BadBytesAndBadErrorsStillGetAnAnswer) {
+  start();
+  const UniqueFd fd = dial();
+  EXPECT_EQ(ask(fd.get(), R"({"type":"agent-exec","token":"0123456789abcdef","args":["\u00e4"]})"
+                          "\n"),
+            "{\"success\":true,\"agent_exec_result\":{\"stdout\":\"bad \xef\xbf\xbd bytes \xc3\xa4\"}}");
+  EXPECT_EQ(ask(fd.get(), R"({"type":"agent-exec","token":"0123456789abcdef"})"
+                          "\n"),
+            R"({"error":"missing agent-exec command payload"})");
+}
+
+TEST_F(ControlServerTest, ClientGetsErrorsWithCodeAndHint) {
+  start();
+  auto client = ControlClient::connect(kPatient, endpoint_).value();
+  ControlRequest request;
+  request.set_type("pause");
+  const auto response = client.call(kPatient, request);
+  EXPECT_EQ(response.error().code(), Code::kFailedPrecondition);
+  EXPECT_EQ(response.error().hint_text(), "start it");
+  request.set_type("status");
+  EXPECT_EQ(client.call(kPatient, request)->status_detail().name(), "x");
+}
+
+TEST_F(ControlServerTest, ClientStreams) {
+  start();
+  auto client = ControlClient::connect(kPatient, endpoint_).value();
+  ControlRequest request;
+  request.set_type("agent-exec-stream");
+  request.mutable_agent_exec()->add_args("true");
+  EXPECT_EQ(client.call(kPatient, request)->data(), "chunk");
+  EXPECT_EQ(client.next(kPatient)->data(), "done");
+}
+
+TEST_F(ControlServerTest, ConnectionBecomesBytes) {
+  start();
+  const UniqueFd fd = dial();
+  const std::string first = ask(fd.get(), R"({"type":"console-attach","token":"0123456789abcdef"})"
+                                          "\nearly");
+  EXPECT_EQ(first, R"({"success":true})");
+  EXPECT_TRUE(connections_become(0));
+  handler_.streams.with([](std::vector<RawStream>& list) {
+    ASSERT_EQ(list.size(), 1U);
+    EXPECT_EQ(list[0].early, "early");
+    ASSERT_TRUE(write_all(kPatient, list[0].fd.get(), "console").ok());
+    list.clear();
+  });
+  EXPECT_EQ(read_to_end(kPatient, fd.get(), 100).value(), "console");
+}
+
+TEST_F(ControlServerTest, DialErrorsSayWhatToDo) {
+  const auto missing = ControlClient::connect(kPatient, endpoint_);
+  EXPECT_NE(missing.error().message().find("vm is not running"), std::string::npos);
+  EXPECT_EQ(missing.error().hint_text(), "start it with: cove -vm vm run");
+  { const UniqueFd stale = listen_unix(endpoint_.socket, 1).value(); }
+  const auto refused = ControlClient::connect(kPatient, endpoint_);
+  EXPECT_NE(refused.error().message().find("may still be booting"), std::string::npos);
+  EXPECT_EQ(refused.error().code(), Code::kUnavailable);
+}
+
+}  // namespace
+}  // namespace cove
