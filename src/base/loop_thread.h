@@ -1,22 +1,23 @@
-// LoopThread: an event loop running on a thread of its own, for tests of classes that live on a loop.
-// do_on_loop() runs a function there and waits for it.
+// LoopThread: an event loop running on a thread of its own, which ends with its owner. do_on_loop() runs a
+// function there and waits for it; never call it on the loop's own thread.
 #pragma once
 
 #include <future>
 #include <memory>
+#include <string>
 
 #include "base/event_loop.h"
 #include "base/thread.h"
 
-namespace cove::testing {
+namespace cove {
 
 class LoopThread {
  public:
-  LoopThread() : loop_(make_event_loop()) {
+  explicit LoopThread(const std::string& name = "loop") : loop_(make_event_loop()) {
     std::promise<void> running;
     auto started = running.get_future();
     loop_->post([&running] { running.set_value(); });
-    thread_ = Thread("loop", [this] { loop_->run(); });
+    thread_ = Thread(name, [this] { loop_->run(); });
     started.wait();
   }
   ~LoopThread() {
@@ -38,4 +39,4 @@ class LoopThread {
   Thread thread_;
 };
 
-}  // namespace cove::testing
+}  // namespace cove
