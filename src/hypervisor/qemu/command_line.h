@@ -1,0 +1,23 @@
+// command_line: MachineSpec -> the arguments of QEMU. Pure; held by goldens in tests/golden/argv.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "model/machine_spec.h"
+
+namespace cove {
+
+// What belongs to one engine process and not to the machine: numbers of the descriptors it inherits.
+struct QemuLaunch {
+  std::string binary;
+  std::string ram_path;  // as QEMU shall open it
+  int qmp_fd = 3;
+  int console_fd = 4;
+  int agent_fd = 5;
+  int net_fd = 6;
+};
+
+std::vector<std::string> qemu_command_line(const MachineSpec& spec, const QemuLaunch& launch);
+
+}  // namespace cove
