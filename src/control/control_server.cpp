@@ -1,71 +1,38 @@
 #include "control/control_server.h"
 
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <map>
 
-#include "base/io.h"
 #include "base/log.h"
-#include "base/unix_socket.h"
 #include "control/connection.h"
 #include "control/hangup_watch.h"
+#include "control/socket_acceptor.h"
 
 namespace cove {
 namespace {
 
-// How long accepting rests when the process has no descriptor left.
-constexpr auto kAcceptPause = std::chrono::milliseconds(200);
-
 class Server final : public ControlServer {
  public:
-  Server(EventLoop& loop, ControlServerOptions options, ControlHandler& handler, UniqueFd listener,
+  Server(EventLoop& loop, ControlServerOptions options, ControlHandler& handler,
          std::unique_ptr<HangupWatch> hangups)
-      : loop_(loop),
-        options_(std::move(options)),
-        handler_(handler),
-        listener_(std::move(listener)),
-        hangups_(std::move(hangups)) {
-    listen();
-  }
+      : loop_(loop), options_(std::move(options)), handler_(handler), hangups_(std::move(hangups)) {}
 
   ~Server() override {
-    accepting_.reset();
-    ::unlink(options_.socket.c_str());
+    acceptor_.reset();
     // All are told first, so that joining one does not wait for another's turn.
     for (auto& [id, connection] : connections_) connection->close();
     connections_.clear();
   }
 
+  Result<void> listen() {
+    acceptor_ = COVE_TRY(
+        SocketAcceptor::create(loop_, options_.socket, [this](UniqueFd fd) { admit(std::move(fd)); }));
+    return {};
+  }
+
   std::size_t connections() const override { return connections_.size(); }
 
  private:
-  void listen() {
-    accepting_ = loop_.watch(listener_.get(), Ready::kRead, [this] { accept_all(); });
-  }
-
-  void accept_all() {
-    for (;;) {
-      UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-      if (fd) {
-        admit(std::move(fd));
-      } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-        log_warn("control connections rest", {{"reason", "no descriptors left"}});
-        accepting_ = loop_.after(kAcceptPause, [this] { listen(); });
-        return;
-      } else if (errno != EINTR && errno != ECONNABORTED) {
-        return;
-      }
-    }
-  }
-
   void admit(UniqueFd fd) {
-    const auto peer = peer_uid(fd.get());
-    if (!peer.ok() || (peer.value() != ::geteuid() && peer.value() != 0)) {
-      log_warn("control connection refused", {{"reason", "another user"}});
-      return turn_away(fd.get(), "unauthorized");
-    }
     if (connections_.size() >= options_.max_connections) return turn_away(fd.get(), "too many connections");
     const std::uint64_t id = ++last_id_;
     const int number = fd.get();
@@ -80,11 +47,6 @@ class Server final : public ControlServer {
     if (!hangups_->add(id, number, [raw] { raw->hang_up(); }).ok()) log_warn("hang-ups go unnoticed", {});
   }
 
-  void turn_away(int fd, const char* reason) {
-    const std::string line = std::string("{\"error\":\"") + reason + "\"}\n";
-    [[maybe_unused]] const auto sent = ::send(fd, line.data(), line.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-  }
-
   void remove(std::uint64_t id) {
     hangups_->remove(id);
     connections_.erase(id);
@@ -93,12 +55,11 @@ class Server final : public ControlServer {
   EventLoop& loop_;
   const ControlServerOptions options_;
   ControlHandler& handler_;
-  UniqueFd listener_;
   std::unique_ptr<HangupWatch> hangups_;
   std::map<std::uint64_t, std::unique_ptr<Connection>> connections_;
   std::uint64_t last_id_ = 0;
   std::shared_ptr<char> alive_ = std::make_shared<char>();
-  Registration accepting_;
+  std::unique_ptr<SocketAcceptor> acceptor_;
 };
 
 }  // namespace
@@ -107,9 +68,9 @@ Result<std::unique_ptr<ControlServer>> ControlServer::start(EventLoop& loop, Con
                                                             ControlHandler& handler) {
   if (options.token.empty()) return Error(Code::kFailedPrecondition, "the control token is empty");
   auto hangups = COVE_TRY(HangupWatch::create(loop));
-  UniqueFd listener = COVE_TRY(listen_unix(options.socket, 128).context("control socket"));
-  return std::unique_ptr<ControlServer>(
-      new Server(loop, std::move(options), handler, std::move(listener), std::move(hangups)));
+  auto server = std::make_unique<Server>(loop, std::move(options), handler, std::move(hangups));
+  COVE_TRY(server->listen().context("control socket"));
+  return std::unique_ptr<ControlServer>(std::move(server));
 }
 
 }  // namespace cove

@@ -9,7 +9,7 @@
 #include "base/files.h"
 #include "base/guarded.h"
 #include "base/io.h"
-#include "base/testing/loop_thread.h"
+#include "base/loop_thread.h"
 #include "base/unix_socket.h"
 #include "control/control_client.h"
 #include "proto/control.pb.h"
@@ -111,7 +111,7 @@ class ControlServerTest : public ::testing::Test {
   TempDir folder_ = TempDir::create("/tmp", "control-test").value();
   ControlEndpoint endpoint_{folder_.path() / "control.sock", folder_.path() / "control.token", "vm"};
   FakeHandler handler_;
-  testing::LoopThread loop_;
+  LoopThread loop_;
   std::unique_ptr<ControlServer> server_;
 };
 

@@ -30,7 +30,7 @@ constexpr Verb kVerbs[] = {
     {kRestart, "restart", "stop", "", kUp | kHeld, kOwn, kCompletes, kLine, "Restarts the guest: by asking it, else by a reset."},
     {kNetworkInfo, "network-info", "", "", kAnyState, seconds(10), kCancels, kLine, "Address, MAC and mode of the guest's network."},
     {kPortForward, "port-forward", "port_forward", "port-forward", kAnyState, seconds(10), kCompletes, kLine, "Starts, stops, lists TCP ports of the host that lead into the guest."},
-    {kConsoleAttach, "console-attach", "", "", kLive, kOwn, kCancels, kBytes, "Turns the connection into the serial console."},
+    {kConsoleAttach, "console-attach", "console", "", kLive, kOwn, kCancels, kBytes, "Turns the connection into the serial console."},
     {kAgentConnect, "agent-connect", "", "", kUp, seconds(60), kCancels, kLine, "Connects to the guest agent anew."},
     {kAgentPing, "agent-ping", "", "", kUp, seconds(5), kCancels, kLine, "Round trip to the guest agent."},
     {kAgentInfo, "agent-info", "", "", kUp, seconds(10), kCancels, kLine, "The guest as its agent sees it."},

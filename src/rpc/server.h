@@ -36,8 +36,12 @@ class ServerStream final {
   // False: the client has sent its last message. kCancelled: the client gave up; kUnavailable: it is gone.
   Result<bool> read(const OpContext& ctx, google::protobuf::MessageLite& message);
   Result<std::optional<std::string>> read_raw(const OpContext& ctx);
-  // True once the client has sent its last message and all were read: read() would give false at once.
+  // True once the client has sent its last message, be it read or not.
+  bool complete() const;
+  // True once all of them are read as well: read() would give false at once.
   bool at_end() const;
+  // What the client still sends is of no interest: read() fails with kCancelled, in other threads too.
+  void stop_reading();
   // Waits while too much is under way.
   Result<void> write(const OpContext& ctx, const google::protobuf::MessageLite& message);
   Result<void> write_raw(const OpContext& ctx, std::string message);

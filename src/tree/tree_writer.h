@@ -1,0 +1,63 @@
+// TreeWriter: applies the chunks of read_tree below a destination. Used by both ends of a copy; one thread.
+// Hostile chunks cannot reach outside the destination: paths are checked, and every folder is opened without
+// following links. A file that breaks off or whose checksum is wrong is removed; files that were complete
+// stay.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+
+#include "base/cancel.h"
+#include "base/result.h"
+
+namespace cove::agent::v1 {
+class TreeChunk;
+class TreeTotals;
+}  // namespace cove::agent::v1
+
+namespace cove {
+
+enum class TreeInto : std::uint8_t {
+  kNameOrDirectory,  // an existing folder receives the entries; otherwise the one top entry gets this name
+  kDirectory,        // must be an existing folder
+};
+
+class TreeWriter {
+ public:
+  // kNotFound: the destination's parent is missing; kFailedPrecondition: kDirectory and it is none.
+  static Result<TreeWriter> create(const std::filesystem::path& destination, TreeInto into);
+  TreeWriter(TreeWriter&&) noexcept;
+  TreeWriter& operator=(TreeWriter&&) noexcept;
+  ~TreeWriter();
+
+  // kDataLoss: a checksum is wrong; kInvalidArgument: the chunk breaks the rules.
+  Result<void> apply(const agent::v1::TreeChunk& chunk);
+  // Sets the folders' modes and times, which writing into them would have changed. kDataLoss if the last file
+  // is not complete.
+  Result<agent::v1::TreeTotals> finish();
+  // Bytes of file data written so far.
+  std::uint64_t bytes() const;
+
+ private:
+  struct Impl;
+  explicit TreeWriter(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Writes the one file that the chunks hold to a stream, holes as zeros. Anything but one file is an error.
+class TreeToStream {
+ public:
+  explicit TreeToStream(int fd);
+  ~TreeToStream();
+  Result<void> apply(const OpContext& ctx, const agent::v1::TreeChunk& chunk);
+  Result<void> finish() const;
+  std::uint64_t bytes() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace cove
