@@ -54,6 +54,13 @@ bool is_listener(int fd) {
   return ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening != 0;
 }
 
+// ARP, or ICMPv6, which holds neighbour discovery.
+bool is_neighbour_talk(FrameView frame) {
+  if (frame.size() < 21 || (frame[12] != 0x08 && frame[12] != 0x86)) return false;
+  return (frame[12] == 0x08 && frame[13] == 0x06) ||
+         (frame[12] == 0x86 && frame[13] == 0xdd && frame[20] == 58);
+}
+
 Result<in_addr> parse_host(const std::string& text, std::string_view what) {
   in_addr address{};
   if (::inet_pton(AF_INET, text.c_str(), &address) != 1) {
@@ -97,6 +104,7 @@ struct SlirpStack::Impl {
   std::vector<std::unique_ptr<Timer>> timers;
   std::vector<pollfd>* filling = nullptr;
   Clock::time_point last_traffic = Clock::now();
+  bool neighbour_heard = false;
   std::uint64_t guest_errors = 0;
 
   ~Impl() {
@@ -193,6 +201,7 @@ SlirpStack::~SlirpStack() = default;
 
 void SlirpStack::input(FrameView from_guest) {
   impl_->last_traffic = Clock::now();
+  if (is_neighbour_talk(from_guest)) impl_->neighbour_heard = true;
   slirp_input(impl_->slirp, from_guest.data(), static_cast<int>(from_guest.size()));
 }
 
@@ -214,6 +223,8 @@ int SlirpStack::fill_poll(std::vector<pollfd>& descriptors) {
                   [](const pollfd& each) { return is_listener(each.fd); })) {
     wait = kQuietWaitMs;
   }
+  // What waited for the guest's hardware address leaves in finish_poll(), and is thrown away after a second.
+  if (std::exchange(impl_->neighbour_heard, false)) wait = 0;
   const int timer = impl_->timer_wait_ms();
   return timer < 0 ? static_cast<int>(wait) : std::min(timer, static_cast<int>(wait));
 }

@@ -28,13 +28,13 @@ struct UserNetworkOptions {
   std::string guest_address = "10.0.2.15";
   std::string gateway = "10.0.2.2";     // also the host's loopback, as seen by the guest
   std::string nameserver = "10.0.2.3";  // asks the first name server of the host's resolv.conf, as it changes
-  std::string hostname;                 // told by DHCP; empty = not told
+  std::string hostname = {};            // told by DHCP; empty = not told
   Ipv6 ipv6 = Ipv6::kOn;                // fec0::/64 by router advertisement
   Reach reach = Reach::kEverything;
   // 576..65520. The guest's device must be told the same (virtio-net-pci,host_mtu=). Large frames are what
   // makes a datagram per frame cheap.
   std::uint32_t mtu = 65520;
-  FrameLimits queue;
+  FrameLimits queue = {};
 };
 
 // What the guest was or will be given.
