@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Tests on a real guest: builds the image if the cache has none, boots one VM, and runs tests/guest/*.txtar against
+# it; then the crash test. guest_tests.sh [-all]
+# The home is a folder of its own below build/, so that no VM of the user is touched and the image is kept.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+. tools/dev.d/common.sh
+
+export COVE_HOME=${COVE_TEST_HOME:-$PWD/build/guest-home}
+export PATH="$PWD/build/release/bin:$PATH"
+unset COVE_VM COVE_BACKEND
+cleanup() { cove delete -all -force >/dev/null 2>&1 || true; }
+trap cleanup EXIT
+cleanup
+
+say "a real guest"
+cove up guest -cpu 2 -memory 1 -disk-size 8 -user tester -forward 127.0.0.1:0:22
+cove status guest
+export COVE_VM=guest GUEST_TEST=1
+cove script test tests/guest/*.txtar
+cove delete guest -force
+tools/dev.d/crash_test.sh "${1:-}"
