@@ -47,7 +47,7 @@ struct ScriptCommand {
   enum class Async : std::uint8_t { kNo, kYes };  // kYes: may be put in the background, returns a ScriptWait
 
   std::string name;
-  std::string synopsis;                // of the arguments: "[-q] file1 file2"
+  std::string synopsis{};              // of the arguments: "[-q] file1 file2"
   std::string summary;                 // one line
   std::vector<std::string> details{};  // paragraphs, wrapped by `help -v`
   Async async = Async::kNo;

@@ -14,27 +14,25 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "format/txtar.h"
+#include "script/call.h"
 #include "script/command.h"
 #include "script/engine.h"
 #include "script/environment.h"
+#include "script/expand.h"
 #include "script/secrets.h"
 
 namespace cove {
 
 struct ScriptStateOptions {
-  OpContext context;
+  OpContext context{};
   std::filesystem::path work_directory;  // absolute, existing; fixed for the run
   std::vector<std::string> environment;  // "K=V", the last of a name wins; PWD is set by the state
   Clock& clock;                          // for `sleep` and the times in the log
   std::chrono::nanoseconds grace = std::chrono::milliseconds(100);  // between SIGINT and SIGKILL
 };
 
-// A background command, with what its status check needs.
 struct ScriptBackground {
-  std::string place;  // "FILE:LINE"
-  std::string name;
-  std::vector<std::string> arguments;
-  enum class Want : std::uint8_t { kSuccess, kFailure, kEither } want = Want::kSuccess;
+  ScriptCall call;
   ScriptWait wait;
 };
 
@@ -61,9 +59,7 @@ class ScriptState {
   const ScriptEnvironment& environment() const { return environment_; }
   // A value whose name says password, token or secret becomes a secret.
   void set_variable(std::string_view name, std::string_view value);
-  // Expands $NAME and ${NAME}; kPattern quotes the values for a regular expression.
-  enum class Expansion : std::uint8_t { kPlain, kPattern };
-  std::string expand(std::string_view text, Expansion expansion) const;
+  std::string expand(std::string_view text, ScriptExpansion expansion) const;
 
   const std::string& out() const { return out_; }
   const std::string& err() const { return err_; }
@@ -71,6 +67,8 @@ class ScriptState {
 
   // Adds to the log as it is; it leaves the state, masked, when the section ends.
   void log(std::string_view text) { log_ += text; }
+  // The "[stdout]" and "[stderr]" blocks of a command.
+  void log_output(const ScriptOutput& output);
   // The log so far, masked; empties it.
   std::string take_log();
   bool log_empty() const { return log_.empty(); }
