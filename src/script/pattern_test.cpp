@@ -128,9 +128,9 @@ TEST_F(A15Commands, Counts) {
                                                             " a: bad -count=: strconv.Atoi: parsing \"" +
                                                             text + "\": invalid syntax");
   }
-  EXPECT_EQ(error_of("stdout -count=0 a").substr(31), "bad -count=: must be at least 1");
-  EXPECT_EQ(error_of("stdout -count=-1 a").substr(32), "bad -count=: must be at least 1");
-  EXPECT_EQ(error_of("stdout -count=99999999999999999999 a").substr(50),
+  EXPECT_EQ(error_of("stdout -count=0 a").substr(28), "bad -count=: must be at least 1");
+  EXPECT_EQ(error_of("stdout -count=-1 a").substr(29), "bad -count=: must be at least 1");
+  EXPECT_EQ(error_of("stdout -count=99999999999999999999 a").substr(47),
             "bad -count=: strconv.Atoi: parsing \"99999999999999999999\": value out of range");
   log_of("echo aa\nstdout -count=+2 a\n");
 }
