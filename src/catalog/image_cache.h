@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/file_lock.h"
+#include "base/files.h"
 #include "catalog/image_manifest.h"
 #include "disk/disk_image.h"
 
