@@ -4,6 +4,8 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "base/progress.h"
 #include "catalog/image_cache.h"
@@ -16,9 +18,13 @@ struct DebianBuildOptions {
   std::filesystem::path agent;                    // the static cove-agent to put in
   std::filesystem::path agent_unit;               // cove-agent.service
   std::filesystem::path initrd_program;           // the static cove-initrd: /init of the initial RAM disk
+  std::filesystem::path temporary;                // where the system is put together ($TMPDIR or /tmp)
+  std::vector<std::string> environment;           // "K=V" of the children: the caller's, with its proxies
   std::filesystem::path apt_config = "/etc/apt";  // where the host's package sources are read
-  enum class Rebuild : std::uint8_t { kIfMissing, kAlways };
-  Rebuild rebuild = Rebuild::kIfMissing;
+  std::filesystem::path os_release = "/etc/os-release";
+  // kIfChanged builds anew when this cove would put other files or another agent in.
+  enum class Rebuild : std::uint8_t { kIfMissing, kIfChanged, kAlways };
+  Rebuild rebuild = Rebuild::kIfChanged;
 };
 
 class DebianBuilder {
@@ -30,6 +36,7 @@ class DebianBuilder {
   Result<CachedImage> build(const OpContext& ctx, Progress& progress);
 
  private:
+  Result<CachedImage> build_locked(const OpContext& ctx, Progress& progress, const std::string& recipe);
   DebianBuildOptions options_;
 };
 

@@ -50,6 +50,7 @@ class ImageCache {
   // For builders: the lock for one name (waits within ctx; released with the object), a scratch folder on the
   // same file system, and the one step that gives a finished folder its name. publish() computes the digest.
   Result<FileLock> lock_for_build(const OpContext& ctx, const ImageRef& ref) const;
+  Result<bool> build_running(const ImageRef& ref) const;
   Result<TempDir> scratch() const;
   Result<CachedImage> publish(const OpContext& ctx, TempDir folder, ImageManifest manifest) const;
 

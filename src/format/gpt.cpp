@@ -24,7 +24,8 @@ std::uint32_t crc32(std::string_view bytes) {
 
 std::uint64_t load_le(std::string_view bytes, std::size_t offset, unsigned width) {
   std::uint64_t value = 0;
-  for (unsigned i = width; i > 0; --i) value = value << 8U | static_cast<unsigned char>(bytes[offset + i - 1]);
+  for (unsigned i = width; i > 0; --i)
+    value = value << 8U | static_cast<unsigned char>(bytes[offset + i - 1]);
   return value;
 }
 void store_le(std::string& bytes, std::size_t offset, std::uint64_t value, unsigned width) {
@@ -96,7 +97,8 @@ std::string protective_mbr(std::uint64_t disk_sectors) {
 
 Result<Guid> parse_guid(std::string_view text) {
   std::string digits;
-  const bool shaped = text.size() == 36 && text[8] == '-' && text[13] == '-' && text[18] == '-' && text[23] == '-';
+  const bool shaped =
+      text.size() == 36 && text[8] == '-' && text[13] == '-' && text[18] == '-' && text[23] == '-';
   for (const char c : text) {
     if (c != '-') digits.push_back(c);
   }

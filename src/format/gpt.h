@@ -34,7 +34,7 @@ std::string gpt_name(std::string_view ascii);
 
 struct GptLayout {
   Guid disk_id{};
-  std::uint64_t table_end = 0;  // last sector of the disk as the table knows it
+  std::uint64_t table_end = 0;                                // last sector of the disk as the table knows it
   std::vector<std::pair<unsigned, GptPartition>> partitions;  // {index from 0, entry}
 };
 

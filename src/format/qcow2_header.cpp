@@ -26,9 +26,7 @@ void store_be(std::string& bytes, std::size_t offset, std::uint64_t value, unsig
     bytes[offset + i] = static_cast<char>(value >> (8 * (width - 1 - i)) & 0xffU);
   }
 }
-Error damaged(std::string_view what) {
-  return Error(Code::kDataLoss, "qcow2 header: " + std::string(what));
-}
+Error damaged(std::string_view what) { return Error(Code::kDataLoss, "qcow2 header: " + std::string(what)); }
 
 Result<void> parse_extensions(std::string_view bytes, std::size_t offset, std::size_t end, Qcow2Header& out) {
   while (offset + 8 <= end) {

@@ -32,8 +32,8 @@ inline constexpr std::uint64_t kMaxDiskBytes = std::uint64_t{16} << 40U;
 Result<Qcow2Header> parse_qcow2_header(std::string_view bytes);
 
 struct Qcow2Layout {
-  std::string head;               // goes to the file's beginning
-  std::uint64_t file_bytes = 0;   // the file's length: what is not in `head` reads as zeros
+  std::string head;              // goes to the file's beginning
+  std::uint64_t file_bytes = 0;  // the file's length: what is not in `head` reads as zeros
 };
 // An empty disk, over a backing file if one is named. The L1 table has room for 4 TiB at least.
 // kInvalidArgument: size not a multiple of 512 or beyond 16 TiB, name too long.

@@ -1,0 +1,72 @@
+#include "disk/disk_nodes.h"
+
+#include <algorithm>
+
+#include "base/files.h"
+#include "base/strings.h"
+
+namespace cove {
+namespace {
+
+bool is_node_id(std::string_view text) {
+  return text.size() == 32 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+}  // namespace
+
+DiskNodes::DiskNodes(const std::filesystem::path& home) : folder_(home / "store" / "disk") {}
+
+Result<std::filesystem::path> DiskNodes::path_of(std::string_view id) const {
+  if (!is_node_id(id)) {
+    return Error(Code::kInvalidArgument, "\"" + std::string(id) + "\" is no disk id (32 hex digits)");
+  }
+  return folder_ / id;
+}
+
+Result<DiskImage> DiskNodes::open(std::string_view id) const {
+  return DiskImage::open(COVE_TRY(path_of(id)), DiskFormat::kQcow2);
+}
+
+Result<std::string> DiskNodes::create_overlay(const DiskImage& base, std::uint64_t bytes) const {
+  COVE_TRY(make_directories(folder_, 0700));
+  std::string id = hex_encode(random_bytes(16));
+  COVE_TRY(base.overlay_at(folder_ / id, bytes));
+  return id;
+}
+
+Result<void> DiskNodes::remove(std::string_view id) const {
+  const std::filesystem::path path = COVE_TRY(path_of(id));
+  const auto users = COVE_TRY(users_of(path));
+  if (!users.empty()) {
+    return Error(Code::kFailedPrecondition,
+                 "disk " + std::string(id) + " is in use by disk " + users.front());
+  }
+  return remove_tree(path);
+}
+
+Result<std::vector<std::string>> DiskNodes::list() const {
+  std::vector<std::string> ids;
+  if (!path_exists(folder_)) return ids;
+  for (std::string& name : COVE_TRY(list_directory(folder_))) {
+    if (is_node_id(name)) ids.push_back(std::move(name));
+  }
+  return ids;
+}
+
+Result<std::vector<std::string>> DiskNodes::users_of(const std::filesystem::path& file) const {
+  std::error_code failure;
+  const auto wanted = std::filesystem::absolute(file, failure).lexically_normal();
+  std::vector<std::string> users;
+  for (std::string& id : COVE_TRY(list())) {
+    const auto disk = open(id);
+    // A node that vanished meanwhile uses nothing. One whose header is damaged may use anything: keep the
+    // file.
+    if (!disk.ok() && disk.error().code() == Code::kNotFound) continue;
+    const auto info = disk.ok() ? disk.value().info() : Result<DiskInfo>(disk.error());
+    if (!info.ok() || (info.value().backing && *info.value().backing == wanted))
+      users.push_back(std::move(id));
+  }
+  return users;
+}
+
+}  // namespace cove
