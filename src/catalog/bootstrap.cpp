@@ -125,6 +125,7 @@ Error bootstrap_failure(std::string_view how_it_ended, const std::vector<std::st
   bool network = false;
   bool namespaces = false;
   for (const std::string& line : lines) {
+    if (line.starts_with("I: ")) continue;
     network = network || contains_any(line, {"Failed to fetch", "Could not resolve", "Could not connect",
                                              "Unable to connect", "Connection refused",
                                              "Connection timed out", "Temporary failure"});

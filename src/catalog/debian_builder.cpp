@@ -153,14 +153,12 @@ std::vector<std::string> bootstrap_argv(const GuestSettings& settings, const fs:
   const auto download = [&](const std::string& name) {
     return "--customize-hook=download " + out + "/" + name + " " + shell_quote((scratch / name).string());
   };
-  std::vector<std::string> argv = {"mmdebstrap",
-                                   "--mode=auto",
-                                   "--variant=apt",
-                                   "--format=null",
-                                   "--include=" + join(guest_packages(settings), ","),
-                                   "--dpkgopt=force-unsafe-io",
-                                   "--aptopt=Acquire::Languages \"none\"",
-                                   "--aptopt=Acquire::Retries \"2\""};
+  std::vector<std::string> argv = {
+      "mmdebstrap", "--mode=auto", "--variant=apt", "--format=null",
+      // The system is thrown away after the hooks: sealing it is ours.
+      "--skip=cleanup/apt,cleanup/mmdebstrap,cleanup/reproducible,cleanup/run,cleanup/tmp",
+      "--include=" + join(guest_packages(settings), ","), "--dpkgopt=force-unsafe-io",
+      "--aptopt=Acquire::Languages \"none\"", "--aptopt=Acquire::Retries \"2\""};
   for (const char* path :
        {"/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/doc/*"}) {
     argv.push_back(std::string("--dpkgopt=path-exclude=") + path);

@@ -128,7 +128,7 @@ cp "/boot/cove-initrd-$version.img" "$out/initrd.img"
 cp "/boot/vmlinuz-$version" "$out/vmlinuz"
 cp /usr/lib/systemd/boot/efi/systemd-boot*.efi "$out/loader.efi"
 printf '%s' "$version" > "$out/version"
-rm -f /usr/lib/cove/seal
+rm -rf /usr/lib/cove/seal /tmp/* /run/*
 )";
 
 void add_file(std::vector<GuestFile>& files, std::string path, std::string_view content,
