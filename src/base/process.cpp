@@ -97,7 +97,7 @@ constexpr unsigned kCloseRangeCloexec = 4;  // linux/close_range.h
 }
 
 ExitStatus decode(int status) {
-  if (WIFSIGNALED(status)) return {0, WTERMSIG(status), WCOREDUMP(status)};
+  if (WIFSIGNALED(status)) return {0, WTERMSIG(status), WCOREDUMP(status) != 0};
   return {WEXITSTATUS(status), 0, false};
 }
 
