@@ -18,6 +18,7 @@ cove_static_dependency(protobuf protobuf)
 cove_static_dependency(protobuf_lite protobuf-lite)
 cove_static_dependency(nghttp2 nghttp2)
 cove_static_dependency(re2 re2)
+cove_static_dependency(crypt crypt)
 # Debian has libslirp only as a shared object; the supervisor alone loads it.
 find_library(COVE_SLIRP_LIBRARY slirp REQUIRED)
 find_path(COVE_SLIRP_INCLUDE slirp/libslirp.h REQUIRED)

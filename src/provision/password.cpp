@@ -1,0 +1,44 @@
+#include "provision/password.h"
+
+#include <crypt.h>
+#include <string.h>
+
+#include <memory>
+
+#include "base/strings.h"
+
+namespace cove {
+namespace {
+
+constexpr std::size_t kMaxPassword = 512;
+constexpr std::size_t kSaltLength = 16;
+constexpr std::string_view kAlphabet = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+}  // namespace
+
+Result<std::string> hash_password(const std::string& clear) {
+  if (clear.empty()) return Error(Code::kInvalidArgument, "the password is empty");
+  if (clear.size() > kMaxPassword)
+    return Error(Code::kInvalidArgument, "the password is longer than 512 bytes");
+  if (clear.find_first_of(std::string_view("\n\r\0", 3)) != std::string::npos) {
+    return Error(Code::kInvalidArgument, "the password has a line feed, carriage return or NUL inside");
+  }
+  std::string setting = "$6$";
+  for (const char byte : random_bytes(kSaltLength))
+    setting += kAlphabet[static_cast<unsigned char>(byte) % 64];
+  // crypt_data is 32 KiB and holds traces of the password: wiped before it is freed.
+  const auto data = std::make_unique<crypt_data>();
+  const char* hash = ::crypt_r(clear.c_str(), setting.c_str(), data.get());
+  std::string result = hash == nullptr ? "" : hash;
+  ::explicit_bzero(data.get(), sizeof(crypt_data));
+  if (!is_password_hash(result)) return Error(Code::kInternal, "crypt(3) cannot make SHA-512 hashes here");
+  return result;
+}
+
+bool is_password_hash(std::string_view text) {
+  if (!text.starts_with('$') || text.size() < 20 || text.size() > 256) return false;
+  return text.find_first_not_of("./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz$=,") ==
+         std::string_view::npos;
+}
+
+}  // namespace cove

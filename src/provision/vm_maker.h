@@ -1,0 +1,49 @@
+// VmMaker: VMs made and changed while nothing runs: create, finish an interrupted creation, set, delete.
+// Every step leaves files that VmDirectory::observe() describes truly, so a crash anywhere is survived: `up`
+// finishes and `delete` removes. Any thread, any process; the VM's run lock is held meanwhile.
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "base/files.h"
+#include "base/progress.h"
+#include "catalog/image_cache.h"
+#include "store/vm_registry.h"
+
+namespace cove {
+
+// Called before each step with its name; an error stops there. Tests use it to fail or die at every step.
+using StepGate = std::function<Result<void>(std::string_view step)>;
+
+struct VmChange {
+  std::optional<std::uint32_t> cpus;
+  std::optional<std::uint64_t> memory_gb;
+  std::optional<std::uint64_t> disk_gb;
+};
+
+class VmMaker {
+ public:
+  explicit VmMaker(Home home, StepGate gate = nullptr) : registry_(std::move(home)), gate_(std::move(gate)) {}
+
+  // A new VM from an image of the cache. `wanted` says cpus, memory, disk, network, boot, user, forwards;
+  // mac, machine id, disk and creation time are made here. kAlreadyExists; kOutOfRange: the disk is smaller
+  // than the image. On an error nothing is left behind.
+  Result<VmDirectory> create(const VmName& name, VmConfig wanted, const CachedImage& image);
+  // Goes on where a creation stopped; what the first attempt made (mac, ids) is kept, the rest is as `wanted`
+  // says. kFailedPrecondition: somebody is still creating it.
+  Result<VmDirectory> finish(const VmName& name, VmConfig wanted, const CachedImage& image);
+  // kFailedPrecondition while it runs; kOutOfRange if the disk would shrink.
+  Result<VmConfig> change(const VmName& name, const VmChange& change);
+  // kFailedPrecondition while it runs.
+  Result<void> remove(const VmName& name);
+
+ private:
+  Result<void> build(const VmDirectory& directory, VmConfig wanted, const CachedImage& image);
+  Result<void> make_disk(const VmDirectory& directory, const VmConfig& config, const CachedImage& image);
+  Result<void> step(std::string_view name);
+  VmRegistry registry_;
+  StepGate gate_;
+};
+
+}  // namespace cove
