@@ -1,0 +1,39 @@
+#include <array>
+
+#include "cli/commands/commands.h"
+#include "cli/progress_line.h"
+#include "cli/vm_choice.h"
+#include "cli/vm_power.h"
+
+namespace cove {
+namespace {
+
+constexpr std::array<FlagSpec, 2> kFlags{{
+    {"timeout", FlagKind::kDuration, "TIME", "how long the guest may take to stop before it is forced",
+     "60s"},
+    {"force", FlagKind::kSwitch, "", "do not ask the guest, reset it", ""},
+}};
+
+// A stop and a start, not a reset of the machine: what was set while it ran takes effect.
+Result<int> run_restart(Invocation& inv) {
+  const auto vm = COVE_TRY(choose_vm(inv));
+  const auto mode = inv.flags.is_set("force") ? StopMode::kForce : StopMode::kAsk;
+  const auto progress = make_progress(inv.env.err);
+  progress->step("stopping " + vm.name().str());
+  COVE_TRY(stop_vm(inv.context(), vm, mode, *inv.flags.duration("timeout")));
+  progress->step("starting " + vm.name().str());
+  COVE_TRY(start_vm(inv.context(), inv.env, vm, LaunchRequest::Mode::kDetached, {}, *progress));
+  return 0;
+}
+
+}  // namespace
+
+constinit const CommandSpec kRestartCommand{.name = "restart",
+                                            .words = "[NAME]",
+                                            .summary = "stop a VM and start it again",
+                                            .flags = kFlags,
+                                            .word_kind = WordKind::kVm,
+                                            .most_words = 1,
+                                            .run = run_restart};
+
+}  // namespace cove

@@ -1,0 +1,65 @@
+#include <array>
+
+#include "cli/commands/commands.h"
+#include "script/builtins.h"
+#include "script/test_runner.h"
+
+namespace cove {
+namespace {
+
+constexpr std::array<FlagSpec, 2> kFlags{{
+    {"timeout", FlagKind::kDuration, "TIME", "for each file", "10m"},
+    {"work", FlagKind::kSwitch, "", "keep the work directories and print their names", ""},
+}};
+
+bool is_verbose(const Invocation& inv) { return inv.flags.is_set("v") || inv.flags.is_set("verbose"); }
+
+Result<bool> run_file(Invocation& inv, const ScriptTestOptions& options, const std::string& file) {
+  const auto ctx = inv.context().with_timeout(*inv.flags.duration("timeout"));
+  const auto outcome = COVE_TRY(run_script_test(ctx, options, inv.env.working_directory / file));
+  inv.out.print(format_script_test_line(outcome));
+  if (!outcome.work.empty()) inv.out.print_line("work: " + outcome.work.string());
+  if (!outcome.passed()) {
+    auto text =
+        format_script_test_failure(outcome, is_verbose(inv) ? ScriptLogShown::kYes : ScriptLogShown::kNo);
+    if (text.ends_with('\n')) text.pop_back();
+    inv.out.note(text);
+  }
+  inv.out.flush();
+  COVE_TRY(inv.context().check());
+  return outcome.passed();
+}
+
+Result<int> run_script_test_command(Invocation& inv) {
+  const auto engine = make_base_engine();
+  SystemClock clock;
+  ScriptTestOptions options{.engine = engine,
+                            .clock = clock,
+                            .work_parent = inv.env.temporary,
+                            .environment = inv.env.variables,
+                            .work_directory = inv.flags.is_set("work")
+                                                  ? ScriptTestOptions::WorkDirectory::kKeep
+                                                  : ScriptTestOptions::WorkDirectory::kRemove};
+  if (is_verbose(inv)) {
+    options.on_log = [&](std::string_view text) -> Result<void> {
+      inv.out.print(text);
+      return {};
+    };
+  }
+  bool passed = true;
+  for (const auto& file : inv.flags.words) passed = COVE_TRY(run_file(inv, options, file)) && passed;
+  return passed ? 0 : 1;
+}
+
+}  // namespace
+
+constinit const CommandSpec kScriptTestCommand{.name = "script test",
+                                               .words = "FILE...",
+                                               .summary = "run script tests (txtar files), without a VM",
+                                               .flags = kFlags,
+                                               .word_kind = WordKind::kFile,
+                                               .least_words = 1,
+                                               .most_words = kAnyNumber,
+                                               .run = run_script_test_command};
+
+}  // namespace cove

@@ -1,0 +1,89 @@
+#include "cli/commands/commands.h"
+#include "cli/vm_choice.h"
+#include "cli/vm_view.h"
+
+namespace cove {
+namespace {
+
+using Rows = std::vector<std::vector<std::string>>;
+
+void add_config(Rows& rows, const VmView& view) {
+  const auto& config = *view.config;
+  rows.push_back({"image", config.image});
+  rows.push_back({"machine", std::string(to_string(config.arch)) + ", " + std::to_string(config.cpus) +
+                                 " CPUs, " + std::to_string(config.memory_gb) + " GB memory, boot " +
+                                 std::string(to_string(config.boot))});
+  rows.push_back({"disk", disk_text(view)});
+  if (!config.user.name.empty()) rows.push_back({"user", config.user.name});
+}
+
+void add_live(Rows& rows, const LiveStatus& live) {
+  auto accelerator = live.accelerator;
+  if (!live.accelerator_reason.empty()) accelerator += " (" + live.accelerator_reason + ")";
+  rows.push_back({"engine", live.backend + ", " + accelerator});
+  rows.push_back({"running since", live.started_at});
+  rows.push_back(
+      {"process", "supervisor " + std::to_string(live.supervisor_pid) +
+                      (live.engine_pid != 0 ? ", engine " + std::to_string(live.engine_pid) : "")});
+  rows.push_back({"address", live.ip.empty() ? "none" : live.ip});
+  for (const auto& forward : live.forwards) {
+    rows.push_back({"forward", forward.host_address + ":" + std::to_string(forward.host_port) +
+                                   " -> guest port " + std::to_string(forward.guest_port)});
+  }
+  rows.push_back({"agent", live.agent + (live.agent_version.empty() ? "" : " (" + live.agent_version + ")")});
+  for (const auto& fact : live.facts) {
+    rows.push_back({"fact " + fact.name, (fact.met ? "yes  " : "no   ") + fact.evidence});
+  }
+}
+
+std::string advice(const VmView& view) {
+  const auto& name = view.directory.name().str();
+  switch (view.state()) {
+    case MachineState::kStopped:
+      return "start it: cove run -detach " + name;
+    case MachineState::kCrashed:
+      return "start it again: cove run -detach " + name + " (its disk is as after a power cut)";
+    case MachineState::kCreating:
+      return view.seen.holder ? "" : "finish it: cove up " + name + "   or remove it: cove delete " + name;
+    case MachineState::kBroken:
+      return "remove it: cove delete " + name;
+    case MachineState::kPaused:
+      return "let it run: cove resume " + name;
+    default:
+      return view.live ? view.live->hint : "";
+  }
+}
+
+Result<int> run_status(Invocation& inv) {
+  const auto directory = COVE_TRY(choose_vm(inv));
+  auto view = look_at(inv.context(), directory);
+  const auto active = COVE_TRY(registry_of(inv.env).active());
+  view.current = active && *active == directory.name();
+  if (inv.json()) {
+    auto json = to_json(view);
+    Json whole = Json::object({{"version", 1}});
+    for (const auto& [key, value] : json.members()) whole.set(key, value);
+    inv.out.print_json(whole);
+    return 0;
+  }
+  Rows rows{{"name", directory.name().str()}, {"state", std::string(to_string(view.state()))}};
+  if (const auto reason = view.reason(); !reason.empty()) rows.push_back({"reason", printable(reason)});
+  if (view.config) add_config(rows, view);
+  if (view.live) add_live(rows, *view.live);
+  rows.push_back({"files", directory.path().string()});
+  inv.out.print(printable(format_table(rows)));
+  if (const auto hint = advice(view); !hint.empty()) inv.out.note("hint: " + hint);
+  return 0;
+}
+
+}  // namespace
+
+constinit const CommandSpec kStatusCommand{.name = "status",
+                                           .words = "[NAME]",
+                                           .summary = "what a VM is doing, and why",
+                                           .flags = {},
+                                           .word_kind = WordKind::kVm,
+                                           .most_words = 1,
+                                           .run = run_status};
+
+}  // namespace cove

@@ -1,0 +1,142 @@
+#include "cli/completion.h"
+
+#include <algorithm>
+
+#include "cli/command_lookup.h"
+#include "cli/supervisor_calls.h"
+
+namespace cove {
+namespace {
+
+constexpr std::string_view kFiles = ":files";
+using Words = std::vector<std::string>;
+
+const FlagSpec* flag_named(const std::vector<const FlagSpec*>& flags, std::string_view word) {
+  if (word.size() < 2 || word[0] != '-') return nullptr;
+  const auto name = word.substr(word[1] == '-' ? 2 : 1);
+  const auto found = std::find_if(flags.begin(), flags.end(), [&](auto* flag) { return flag->name == name; });
+  return found == flags.end() ? nullptr : *found;
+}
+
+Words command_words() {
+  Words names;
+  for (const auto* command : command_table()) {
+    if (command->summary.empty()) continue;
+    const auto group = group_of(*command);
+    const std::string name(group.empty() ? command->name : group);
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  }
+  return names;
+}
+
+Words values_of(const FlagSpec& flag, const CompletionSources& sources) {
+  if (flag.name == "vm") return sources.vms();
+  if (flag.name == "for") {
+    auto facts = fact_names();
+    facts.emplace_back("stopped");
+    return facts;
+  }
+  if (flag.name == "boot") return {"kernel", "uefi"};
+  if (flag.name == "network") return {"nat", "none"};
+  if (flag.name == "image") return {"debian:12", "debian:12-full"};
+  if (flag.value == "FILE") return {std::string(kFiles)};
+  return {};
+}
+
+Words plain_words(WordKind kind, const CompletionSources& sources) {
+  switch (kind) {
+    case WordKind::kVm:
+      return sources.vms();
+    case WordKind::kFile:
+      return {std::string(kFiles)};
+    case WordKind::kGuestPath: {
+      Words words;
+      for (const auto& vm : sources.vms()) words.push_back(vm + ":/");
+      words.emplace_back(kFiles);
+      return words;
+    }
+    case WordKind::kTopic: {
+      auto words = command_words();
+      words.insert(words.end(), {"exit-status", "flags", "names", "states"});
+      return words;
+    }
+    case WordKind::kShell:
+      return {"bash", "zsh", "fish"};
+    case WordKind::kImage:
+      return {"debian:12", "debian:12-full"};
+    case WordKind::kFact:
+    case WordKind::kText:
+    case WordKind::kNone:
+      return {};
+  }
+  return {};
+}
+
+Words flag_words(const std::vector<const FlagSpec*>& flags) {
+  Words words;
+  for (const auto* flag : flags) {
+    if (!flag->summary.empty()) words.push_back("-" + std::string(flag->name));
+  }
+  return words;
+}
+
+Words beginning_with(std::string_view start, Words words) {
+  std::erase_if(words,
+                [&](auto& word) { return word != kFiles && !std::string_view(word).starts_with(start); });
+  return words;
+}
+
+// The words of a command line that were typed before the one being completed, read as far as they go.
+struct Typed {
+  const CommandSpec* command = nullptr;
+  std::string_view group;
+  const FlagSpec* open_flag = nullptr;  // the last word is a flag that wants its value
+  bool behind_dashes = false;
+};
+
+Typed read_typed(const Words& before) {
+  Typed typed;
+  std::vector<const FlagSpec*> flags;
+  for (const auto& flag : common_flags()) flags.push_back(&flag);
+  for (const auto& word : before) {
+    if (typed.open_flag != nullptr) {
+      typed.open_flag = nullptr;
+    } else if (word == "--") {
+      typed.behind_dashes = true;
+    } else if (const auto* flag = flag_named(flags, word)) {
+      if (flag->kind != FlagKind::kSwitch) typed.open_flag = flag;
+    } else if (typed.command == nullptr) {
+      const auto name = typed.group.empty() ? word : std::string(typed.group) + " " + word;
+      typed.command = command_named(name);
+      if (typed.command != nullptr) {
+        flags = flags_of(*typed.command);
+      } else if (typed.group.empty()) {
+        typed.group = word;
+      }
+    }
+  }
+  return typed;
+}
+
+}  // namespace
+
+std::vector<std::string> complete(const Words& words, const CompletionSources& sources) {
+  if (words.empty()) return command_words();
+  const auto& last = words.back();
+  const auto typed = read_typed(Words(words.begin(), words.end() - 1));
+  if (typed.open_flag != nullptr) return beginning_with(last, values_of(*typed.open_flag, sources));
+  if (typed.command == nullptr) {
+    if (typed.group.empty()) return beginning_with(last, command_words());
+    Words members;
+    for (const auto* member : group_members(typed.group))
+      members.emplace_back(member->name.substr(typed.group.size() + 1));
+    return beginning_with(last, members);
+  }
+  if (last.starts_with('-') && !typed.behind_dashes) {
+    return beginning_with(last.starts_with("--") ? last.substr(1) : last,
+                          flag_words(flags_of(*typed.command)));
+  }
+  return beginning_with(last, plain_words(typed.command->word_kind, sources));
+}
+
+}  // namespace cove

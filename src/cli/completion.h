@@ -1,0 +1,18 @@
+// What may come next on a command line, for the shells' completion. Pure but for the sources.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace cove {
+
+struct CompletionSources {
+  std::function<std::vector<std::string>()> vms;
+};
+
+// `words` are those after "cove" up to the cursor, the last one being completed (perhaps empty). Candidates
+// begin with it; ":files" stands for the shell's own file names.
+std::vector<std::string> complete(const std::vector<std::string>& words, const CompletionSources& sources);
+
+}  // namespace cove

@@ -1,0 +1,29 @@
+// Runs one command in a guest with this process's streams: input, output, signals, window size. The calling
+// thread carries output, a second one everything that goes to the guest. Blocking.
+#pragma once
+
+#include <memory>
+
+#include "agent/guest_agent_client.h"
+
+namespace cove {
+
+struct ExecRunOptions {
+  int in = 0;  // -1: the command reads nothing
+  int out = 1;
+  int err = 2;
+  // The user's Ctrl-C or SIGTERM: sent on to the command, which is killed if it still runs after `grace`.
+  CancelToken interrupted;
+  std::chrono::nanoseconds grace = std::chrono::seconds(5);
+  // The terminal whose size the command's PTY follows; -1: no PTY.
+  int terminal = -1;
+};
+
+// The end of `in` closes the command's input; the command's end does not wait for `in`. An output that nobody
+// reads any more (EPIPE) ends the command.
+Result<ExecEnd> run_exec_session(Deadline deadline, ExecSession& session, const ExecRunOptions& options);
+
+// What a shell would say: 124 for a timeout, 128+N for a signal, else the command's own.
+int exec_exit_status(const ExecEnd& end);
+
+}  // namespace cove

@@ -1,0 +1,96 @@
+#include "cli/guest_command.h"
+
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include <optional>
+
+#include "cli/agent_call.h"
+#include "cli/exec_runner.h"
+#include "cli/terminal.h"
+#include "cli/vm_choice.h"
+
+namespace cove {
+namespace {
+
+constexpr int kOwnFailure = 125;
+constexpr int kNoSuchCommand = 127;
+constexpr int kTimedOut = 124;
+constexpr auto kTimeoutSlack = std::chrono::seconds(5);  // the guest ends it; this is for a guest that cannot
+
+Result<std::map<std::string, std::string>> environment_from(Invocation& inv) {
+  std::map<std::string, std::string> variables;
+  for (const auto& text : inv.flags.texts("env")) {
+    const auto equals = text.find('=');
+    const auto name = text.substr(0, equals);
+    if (name.empty()) return inv.usage("-env " + text + ": no name before the '='");
+    if (equals != std::string::npos) {
+      variables[name] = text.substr(equals + 1);
+      continue;
+    }
+    for (const auto& entry : inv.env.variables) {
+      if (entry.starts_with(name + "=")) variables[name] = entry.substr(name.size() + 1);
+    }
+  }
+  return variables;
+}
+
+bool is_null_device(int fd) {
+  struct stat status {};
+  return ::fstat(fd, &status) == 0 && S_ISCHR(status.st_mode) && status.st_rdev == ::makedev(1, 3);
+}
+
+Result<ExecRequest> make_request(Invocation& inv, std::vector<std::string> arguments, GuestTerminal terminal,
+                                 std::chrono::nanoseconds timeout) {
+  ExecRequest request;
+  request.args = std::move(arguments);
+  request.environment = COVE_TRY(environment_from(inv));
+  request.working_directory = std::string(inv.flags.text("workdir"));
+  request.timeout = std::chrono::duration_cast<std::chrono::milliseconds>(timeout);
+  request.standard_input =
+      is_null_device(inv.env.in) ? ExecRequest::Stdin::kNone : ExecRequest::Stdin::kStream;
+  if (terminal == GuestTerminal::kYes) {
+    if (!is_terminal(inv.env.in)) {
+      return Error(Code::kFailedPrecondition, "standard input is no terminal")
+          .hint("leave -tty away, or use cove exec");
+    }
+    const auto size = window_size(inv.env.in);
+    request.terminal = TerminalSize{.rows = size.rows, .columns = size.columns};
+    request.terminal_type = inv.env.terminal_type.empty() ? "xterm" : inv.env.terminal_type;
+  }
+  return request;
+}
+
+Result<ExecEnd> attach_and_run(const Invocation& inv, GuestAgentClient& agent, GuestAgentClient::Realm realm,
+                               const ExecRequest& request) {
+  const auto deadline =
+      request.timeout.count() > 0 ? Deadline::after(request.timeout + kTimeoutSlack) : Deadline();
+  const auto session = COVE_TRY(agent.attach({inv.env.cancel, deadline}, realm, request));
+  std::optional<RawTerminal> raw;
+  if (request.terminal) raw.emplace(COVE_TRY(RawTerminal::enter(inv.env.in)));
+  return run_exec_session(deadline, *session,
+                          {.in = request.standard_input == ExecRequest::Stdin::kNone ? -1 : inv.env.in,
+                           .out = inv.env.out,
+                           .err = inv.env.err,
+                           .interrupted = inv.env.cancel,
+                           .terminal = request.terminal ? inv.env.in : -1});
+}
+
+}  // namespace
+
+Result<int> run_guest_command(Invocation& inv, std::vector<std::string> arguments, GuestTerminal terminal,
+                              std::chrono::nanoseconds timeout) {
+  inv.failure_status = kOwnFailure;
+  auto request = COVE_TRY(make_request(inv, std::move(arguments), terminal, timeout));
+  const auto vm = COVE_TRY(choose_vm(inv, nullptr));
+  const auto identity = identity_for(inv.flags.text("user"), COVE_TRY(vm.load_config()));
+  request.user = identity.user;
+  const auto agent = COVE_TRY(connect_agent(inv.context(), vm, *inv.flags.duration("wait")));
+  auto end = attach_and_run(inv, *agent, identity.realm, request);
+  if (end.ok()) return exec_exit_status(*end);
+  if (end.error().code() == Code::kNotFound) inv.failure_status = kNoSuchCommand;
+  if (end.error().code() == Code::kDeadlineExceeded && timeout.count() > 0) inv.failure_status = kTimedOut;
+  return std::move(end).error();
+}
+
+}  // namespace cove

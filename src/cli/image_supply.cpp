@@ -1,0 +1,88 @@
+#include "cli/image_supply.h"
+
+#include <fcntl.h>
+#include <signal.h>
+
+#include <array>
+
+#include "base/clock.h"
+#include "base/files.h"
+#include "base/io.h"
+#include "base/process.h"
+#include "cli/fetch_lines.h"
+
+namespace cove {
+namespace {
+
+// A boot disk without a system: the fake backend reads none of it.
+Result<CachedImage> make_fake_image(const OpContext& ctx, const Environment& env, const ImageRef& ref) {
+  const ImageCache cache(env.home);
+  const auto lock = COVE_TRY(cache.lock_for_build(ctx, ref));
+  if (auto found = COVE_TRY(cache.find(ref))) return std::move(*found);
+  auto folder = COVE_TRY(cache.scratch());
+  constexpr std::uint64_t kBytes = std::uint64_t{16} << 20U;
+  COVE_TRY(DiskImage::create(folder.path() / "disk.raw", DiskFormat::kRaw, kBytes));
+  COVE_TRY(write_file_atomic(folder.path() / "vmlinuz", "fake kernel\n", 0600));
+  COVE_TRY(write_file_atomic(folder.path() / "initrd.img", "fake initial RAM disk\n", 0600));
+  ImageManifest manifest{.ref = ref,
+                         .digest = {},
+                         .arch = host_arch(),
+                         .created_at = format_rfc3339(std::chrono::system_clock::now()),
+                         .kernel_version = "0.0-fake",
+                         .disk_bytes = kBytes,
+                         .content_bytes = 0,
+                         .command_line = "fake",
+                         .agent_sha256 = std::string(64, '0'),
+                         .recipe_sha256 = std::string(64, '0')};
+  return cache.publish(ctx, std::move(folder), std::move(manifest));
+}
+
+Result<void> run_fetch(const OpContext& ctx, const Environment& env, const ImageRef& ref, Rebuild rebuild,
+                       Progress& progress) {
+  auto [read_end, write_end] = COVE_TRY(make_pipe());
+  const auto part = [&](const char* name) { return (env.libexec / name).string(); };
+  const SpawnOptions options{
+      .argv = {part("cove-fetch"), "build", ref.str(), "-home", env.home.string(), "-agent",
+               part("cove-agent"), "-unit", part("cove-agent.service"), "-initrd", part("cove-initrd"),
+               "-json-progress", rebuild == Rebuild::kAlways ? "-force" : "-if-missing"},
+      .environment = {},
+      .working_directory = {},
+      .descriptors = {{1, write_end.get()}, {2, env.err}},
+      .session = SpawnOptions::Session::kNewGroup,
+      .parent_death_signal = SIGTERM};
+  auto child = COVE_TRY(Process::spawn(options));
+  write_end.reset();
+  auto told = read_fetch_lines(ctx, read_end.get(), progress);
+  if (!told.ok() && told.error().code() == Code::kCancelled) {
+    // It removes its scratch folder; only if that takes too long it is killed with its children.
+    child.signal_group(SIGTERM);
+    OpContext unhurried;
+    if (!child.wait(unhurried.with_timeout(std::chrono::seconds(10))).ok()) child.signal_group(SIGKILL);
+    return told;
+  }
+  const auto status = COVE_TRY(child.wait(ctx));
+  if (!told.ok()) return told;
+  if (status.success()) return {};
+  return Error(Code::kInternal, "cove-fetch ended with " + status.describe() + " without saying why");
+}
+
+}  // namespace
+
+Result<CachedImage> build_image(const OpContext& ctx, const Environment& env, const ImageRef& ref,
+                                Rebuild rebuild, Progress& progress) {
+  progress.step("building image " + ref.str());
+  if (env.backend == "fake") return make_fake_image(ctx, env, ref);
+  COVE_TRY(run_fetch(ctx, env, ref, rebuild, progress).context("building image " + ref.str()));
+  auto built = COVE_TRY(ImageCache(env.home).find(ref));
+  if (!built)
+    return Error(Code::kInternal, "cove-fetch reported success, but there is no image " + ref.str());
+  return std::move(*built);
+}
+
+Result<CachedImage> supply_image(const OpContext& ctx, const Environment& env, const ImageRef& ref,
+                                 Progress& progress) {
+  if (auto found = COVE_TRY(ImageCache(env.home).find(ref))) return std::move(*found);
+  return build_image(ctx, env, ref, Rebuild::kIfMissing, progress);
+}
+
+}  // namespace cove

@@ -1,0 +1,105 @@
+#include "cli/main_command.h"
+
+#include <cerrno>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "cli/command.h"
+#include "cli/command_lookup.h"
+#include "cli/help.h"
+
+namespace cove {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+constexpr int kCancelled = 130;   // 128 + SIGINT, as shells say
+constexpr int kReaderGone = 141;  // 128 + SIGPIPE
+
+int exit_status(const Error& error, const Invocation& inv) {
+  if (inv.was_usage_error) return kUsage;
+  return error.code() == Code::kCancelled ? kCancelled : inv.failure_status;
+}
+
+void print_error(const Environment& env, const Error& error, bool json) {
+  static_cast<void>(write_all({}, env.err, json ? format_error_json(error) : format_error(error)));
+}
+
+bool wants_json(const std::vector<std::string>& arguments) {
+  for (const auto& argument : arguments) {
+    if (argument == "--") break;
+    if (argument == "-json" || argument == "--json") return true;
+  }
+  return false;
+}
+
+Result<void> check_words(const CommandSpec& command, const ParsedFlags& flags) {
+  const auto line = "usage: " + usage_line(command);
+  if (flags.words.size() < command.least_words) {
+    return Error(Code::kInvalidArgument,
+                 "cove " + std::string(command.name) + " needs " + std::string(command.words))
+        .hint(line);
+  }
+  if (flags.words.size() > command.most_words) {
+    return Error(Code::kInvalidArgument, "cove " + std::string(command.name) + ": unexpected word '" +
+                                             flags.words[command.most_words] + "'")
+        .hint(line);
+  }
+  return {};
+}
+
+int run_command(const Environment& env, const CommandLine& line, Output& out) {
+  const auto& command = *line.command;
+  const auto declared = flags_of(command);
+  auto flags = parse_flags(line.arguments, declared, command.stop);
+  if (flags.ok() && (flags->is_set("help") || flags->is_set("h"))) {
+    out.print(help_for(command));
+    return 0;
+  }
+  auto usable = flags.ok() ? check_words(command, *flags) : Result<void>(std::move(flags).error());
+  if (!usable.ok()) {
+    auto error = std::move(usable).error();
+    if (error.hint_text().empty()) {
+      error = std::move(error).hint("'cove help " + std::string(command.name) + "' lists its flags");
+    }
+    print_error(env, error, wants_json(line.arguments));
+    return kUsage;
+  }
+  if (flags->is_set("v") || flags->is_set("verbose")) log_to_stderr(LogLevel::kDebug);
+  Invocation invocation{env, command, std::move(flags).value(), out};
+  auto status = command.run(invocation);
+  out.flush();
+  if (!status.ok()) {
+    print_error(env, status.error(), invocation.json());
+    return exit_status(status.error(), invocation);
+  }
+  return *status;
+}
+
+}  // namespace
+
+int run_cli(const Environment& env) {
+  Output out(env.out, env.err);
+  auto line = find_command(env.arguments);
+  if (!line.ok()) {
+    print_error(env, line.error(), wants_json(env.arguments));
+    return kUsage;
+  }
+  int status = 0;
+  if (line->command == nullptr) {
+    // Only "cove": the overview is help, but nothing was asked for.
+    out.print(help_overview());
+    status = line->help_wanted ? 0 : kUsage;
+  } else {
+    status = run_command(env, *line, out);
+  }
+  out.flush();
+  if (const auto failure = out.failure(); failure && status == 0) {
+    if (failure->error_number() == EPIPE) return kReaderGone;
+    print_error(env, *failure, false);
+    return kFailed;
+  }
+  return status;
+}
+
+}  // namespace cove

@@ -1,0 +1,123 @@
+#include "cli/supervisor_calls.h"
+
+#include "base/clock.h"
+#include "control/control_client.h"
+#include "proto/control.pb.h"
+
+namespace cove {
+namespace {
+
+constexpr auto kQuick = std::chrono::seconds(10);
+constexpr auto kSlack = std::chrono::seconds(15);  // what an answer may take beyond the time it was given
+
+Result<ControlResponse> ask(const OpContext& ctx, const VmDirectory& vm, const ControlRequest& request) {
+  auto client = COVE_TRY(ControlClient::connect(ctx, endpoint_of(vm)));
+  return client.call(ctx, request);
+}
+
+Result<void> ask_plain(const OpContext& ctx, const VmDirectory& vm, const char* type) {
+  ControlRequest request;
+  request.set_type(type);
+  COVE_TRY(ask(ctx.with_timeout(kQuick), vm, request));
+  return {};
+}
+
+std::uint64_t milliseconds(std::chrono::nanoseconds span) {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(span).count());
+}
+
+template <typename Facts>
+std::vector<LiveFact> facts_from(const Facts& facts) {
+  std::vector<LiveFact> result;
+  for (const auto& fact : facts) result.push_back({fact.name(), fact.met(), fact.met_at(), fact.evidence()});
+  return result;
+}
+
+template <typename Lines>
+std::vector<std::string> lines_from(const Lines& lines) {
+  return {lines.begin(), lines.end()};
+}
+
+LiveStatus status_from(const vz::control::v1::StatusDetail& detail) {
+  LiveStatus status;
+  status.state = machine_state_from(detail.state()).value_or(MachineState::kBroken);
+  status.reason = detail.reason();
+  status.hint = detail.hint();
+  status.facts = facts_from(detail.facts());
+  status.backend = detail.backend();
+  status.accelerator = detail.accelerator();
+  status.accelerator_reason = detail.accelerator_reason();
+  status.supervisor_pid = detail.supervisor_pid();
+  status.engine_pid = detail.engine_pid();
+  status.started_at = detail.started_at();
+  status.ip = detail.ip();
+  status.network = detail.network();
+  status.agent = detail.agent();
+  status.agent_version = detail.agent_version();
+  for (const auto& forward : detail.forwards()) {
+    status.forwards.push_back({forward.host_address(), forward.host_port(), forward.guest_port()});
+  }
+  status.console_tail = lines_from(detail.console_tail());
+  return status;
+}
+
+}  // namespace
+
+const std::vector<std::string>& fact_names() {
+  static const std::vector<std::string> kNames{"process", "kernel", "agent", "clock", "user", "network"};
+  return kNames;
+}
+
+Result<LiveStatus> ask_status(const OpContext& ctx, const VmDirectory& vm) {
+  ControlRequest request;
+  request.set_type("status");
+  const auto response = COVE_TRY(ask(ctx, vm, request));
+  return status_from(response.status_detail());
+}
+
+Result<void> ask_pause(const OpContext& ctx, const VmDirectory& vm) { return ask_plain(ctx, vm, "pause"); }
+Result<void> ask_resume(const OpContext& ctx, const VmDirectory& vm) { return ask_plain(ctx, vm, "resume"); }
+
+Result<void> ask_stop(const OpContext& ctx, const VmDirectory& vm, StopMode mode,
+                      std::chrono::nanoseconds patience) {
+  ControlRequest request;
+  request.set_type("stop");
+  request.mutable_stop()->set_mode(mode == StopMode::kAsk ? "ask" : "force");
+  request.mutable_stop()->set_timeout_ms(milliseconds(patience));
+  COVE_TRY(ask(ctx.with_timeout(patience + kSlack), vm, request));
+  return {};
+}
+
+Result<WaitOutcome> ask_wait(const OpContext& ctx, const VmDirectory& vm, std::string_view fact,
+                             std::chrono::nanoseconds timeout) {
+  const auto deadline = Deadline::after(timeout);
+  SystemClock clock;
+  for (;;) {
+    auto client = ControlClient::connect(ctx.with_deadline(deadline), endpoint_of(vm));
+    if (!client.ok()) {
+      // A supervisor that is starting has its lock before its socket.
+      const bool starting = vm.observe().has_supervisor() && !deadline.expired();
+      if (!starting) return std::move(client).error();
+      COVE_TRY(clock.sleep(ctx, std::chrono::milliseconds(20)));
+      continue;
+    }
+    ControlRequest request;
+    request.set_type("wait");
+    request.mutable_wait()->set_fact(std::string(fact));
+    request.mutable_wait()->set_timeout_ms(milliseconds(deadline.remaining().value_or(timeout)));
+    const auto response = COVE_TRY(client->call(ctx.with_timeout(timeout + kSlack), request));
+    const auto& wait = response.wait();
+    return WaitOutcome{wait.met(), facts_from(wait.facts()), lines_from(wait.missing()),
+                       lines_from(wait.console_tail())};
+  }
+}
+
+Result<RawStream> attach_console(const OpContext& ctx, const VmDirectory& vm) {
+  auto client = COVE_TRY(ControlClient::connect(ctx.with_timeout(kQuick), endpoint_of(vm)));
+  ControlRequest request;
+  request.set_type("console-attach");
+  COVE_TRY(client.call(ctx.with_timeout(kQuick), request));
+  return std::move(client).into_stream();
+}
+
+}  // namespace cove

@@ -1,0 +1,72 @@
+// What the CLI asks of a running VM's supervisor, as plain values: the only file of the CLI that knows the
+// control messages. Blocking; any thread. Each call is a connection of its own.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "control/raw_stream.h"
+#include "store/vm_directory.h"
+
+namespace cove {
+
+struct LiveFact {
+  std::string name;
+  bool met = false;
+  std::string met_at;
+  std::string evidence;
+};
+
+struct LiveForward {
+  std::string host_address;
+  std::uint32_t host_port = 0;
+  std::uint32_t guest_port = 0;
+};
+
+struct LiveStatus {
+  MachineState state = MachineState::kStarting;
+  std::string reason;
+  std::string hint;
+  std::vector<LiveFact> facts;
+  std::string backend;
+  std::string accelerator;
+  std::string accelerator_reason;
+  std::int64_t supervisor_pid = 0;
+  std::int64_t engine_pid = 0;
+  std::string started_at;
+  std::string ip;
+  std::string network;
+  std::string agent;
+  std::string agent_version;
+  std::vector<LiveForward> forwards;
+  std::vector<std::string> console_tail;
+};
+
+struct WaitOutcome {
+  bool met = false;
+  std::vector<LiveFact> facts;
+  std::vector<std::string> missing;
+  std::vector<std::string> console_tail;
+};
+
+enum class StopMode : unsigned char { kAsk, kForce };
+
+Result<LiveStatus> ask_status(const OpContext& ctx, const VmDirectory& vm);
+Result<void> ask_pause(const OpContext& ctx, const VmDirectory& vm);
+Result<void> ask_resume(const OpContext& ctx, const VmDirectory& vm);
+// Returns when the guest has ended; after `patience` it is ended by force.
+Result<void> ask_stop(const OpContext& ctx, const VmDirectory& vm, StopMode mode,
+                      std::chrono::nanoseconds patience);
+// Waits for the fact, also while the supervisor is still starting. A fact that did not come is a value.
+Result<WaitOutcome> ask_wait(const OpContext& ctx, const VmDirectory& vm, std::string_view fact,
+                             std::chrono::nanoseconds timeout);
+// The serial console as a stream.
+Result<RawStream> attach_console(const OpContext& ctx, const VmDirectory& vm);
+
+// The facts a VM goes through, in the order in which they come.
+const std::vector<std::string>& fact_names();
+
+}  // namespace cove

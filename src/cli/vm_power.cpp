@@ -1,0 +1,105 @@
+#include "cli/vm_power.h"
+
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/clock.h"
+
+namespace cove {
+namespace {
+
+constexpr auto kStartLimit = std::chrono::seconds(120);
+constexpr auto kEndLimit = std::chrono::seconds(20);
+
+Result<void> check_startable(const VmDirectory& vm) {
+  const auto seen = vm.observe();
+  const auto& name = vm.name().str();
+  switch (seen.state) {
+    case MachineState::kStopped:
+    case MachineState::kCrashed:  // its disk is as after a power cut; starting it is the cure
+    case MachineState::kSuspended:
+      return {};
+    case MachineState::kCreating:
+      return Error(Code::kFailedPrecondition, "vm \"" + name + "\" is not finished: " + seen.reason)
+          .hint(seen.holder ? "wait for it: cove up " + name : "finish it: cove up " + name);
+    case MachineState::kBroken:
+      return Error(Code::kFailedPrecondition, "vm \"" + name + "\" is broken: " + seen.reason)
+          .hint("remove it: cove delete " + name);
+    default:
+      return Error(Code::kFailedPrecondition, "vm \"" + name + "\" is already running")
+          .hint("its state: cove status " + name + "\nits console: cove console " + name);
+  }
+}
+
+// Waits until nobody holds the run lock.
+Result<void> wait_released(const OpContext& ctx, const VmDirectory& vm) {
+  SystemClock clock;
+  while (COVE_TRY(FileLock::holder(vm.run_lock()))) COVE_TRY(clock.sleep(ctx, std::chrono::milliseconds(5)));
+  return {};
+}
+
+// The supervisor's end takes the engine with it (parent-death signal).
+Result<void> kill_supervisor(const VmDirectory& vm) {
+  const auto seen = vm.observe();
+  if (!seen.has_supervisor() || seen.holder->pid <= 1) return {};
+  const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, seen.holder->pid, 0)));
+  if (!process) return errno == ESRCH ? Result<void>() : Error::from_errno(errno, "finding the supervisor");
+  // The number may have been given to another process meanwhile: only a lock still held by it proves who it
+  // is.
+  const auto again = vm.observe();
+  if (!again.has_supervisor() || again.holder->pid != seen.holder->pid) return {};
+  if (::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0) != 0 && errno != ESRCH) {
+    return Error::from_errno(errno, "killing supervisor " + std::to_string(seen.holder->pid));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<LaunchedVm> start_vm(const OpContext& ctx, const Environment& env, const VmDirectory& vm,
+                            LaunchRequest::Mode mode, const std::vector<PortForward>& forwards,
+                            Progress& progress) {
+  COVE_TRY(check_startable(vm));
+  const LaunchRequest request{.program = env.libexec / "cove-vm",
+                              .home = env.home,
+                              .vm = vm.name().str(),
+                              .log_file = vm.supervisor_log(),
+                              .forwards = forwards,
+                              .mode = mode};
+  return launch_vm(ctx.with_timeout(kStartLimit), request, progress)
+      .context("starting vm \"" + vm.name().str() + "\"");
+}
+
+Result<Stopped> stop_vm(const OpContext& ctx, const VmDirectory& vm, StopMode mode,
+                        std::chrono::nanoseconds patience) {
+  const auto seen = vm.observe();
+  if (!seen.holder) return Stopped::kAlready;
+  if (!seen.has_supervisor()) {
+    return Error(Code::kFailedPrecondition, "vm \"" + vm.name().str() + "\" is busy: \"" +
+                                                seen.holder->purpose + "\" by pid " +
+                                                std::to_string(seen.holder->pid))
+        .hint("wait for it to end, or stop that process");
+  }
+  const auto limit = mode == StopMode::kForce ? ctx.with_timeout(kEndLimit) : ctx;
+  auto asked = ask_stop(limit, vm, mode, patience);
+  if (!asked.ok()) {
+    // Gone between the look and the question: that is what was wanted.
+    if (!vm.observe().holder) return Stopped::kNow;
+    if (mode == StopMode::kAsk || asked.error().code() == Code::kCancelled) {
+      return std::move(asked)
+          .context("stopping vm \"" + vm.name().str() + "\"")
+          .hint("end it by force: cove stop -force " + vm.name().str())
+          .error();
+    }
+    COVE_TRY(kill_supervisor(vm));
+  }
+  COVE_TRY(wait_released(ctx.with_timeout(kEndLimit), vm)
+               .context("waiting for the supervisor of vm \"" + vm.name().str() + "\" to end")
+               .hint("end it by force: cove stop -force " + vm.name().str()));
+  return Stopped::kNow;
+}
+
+}  // namespace cove

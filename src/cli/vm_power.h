@@ -1,0 +1,22 @@
+// Starting and stopping a VM from the CLI, with every state it may be in.
+#pragma once
+
+#include "base/progress.h"
+#include "cli/command.h"
+#include "cli/supervisor_calls.h"
+#include "control/launcher.h"
+
+namespace cove {
+
+// Starts the supervisor. kFailedPrecondition: it runs already, or is not finished or broken (with the cure).
+Result<LaunchedVm> start_vm(const OpContext& ctx, const Environment& env, const VmDirectory& vm,
+                            LaunchRequest::Mode mode, const std::vector<PortForward>& forwards,
+                            Progress& progress);
+
+enum class Stopped : unsigned char { kNow, kAlready };
+// Asks, after `patience` forces (kForce: at once), and returns when nothing holds the VM any more. With
+// kForce a supervisor that does not answer is killed.
+Result<Stopped> stop_vm(const OpContext& ctx, const VmDirectory& vm, StopMode mode,
+                        std::chrono::nanoseconds patience);
+
+}  // namespace cove

@@ -1,0 +1,98 @@
+#include "cli/vm_view.h"
+
+#include "base/files.h"
+#include "base/strings.h"
+
+namespace cove {
+namespace {
+
+constexpr auto kPatience = std::chrono::milliseconds(500);
+
+void add_live(Json& json, const LiveStatus& live) {
+  json.set("backend", live.backend);
+  json.set("accelerator", live.accelerator);
+  if (!live.accelerator_reason.empty()) json.set("accelerator_reason", live.accelerator_reason);
+  json.set("supervisor_pid", live.supervisor_pid);
+  if (live.engine_pid != 0) json.set("engine_pid", live.engine_pid);
+  json.set("started_at", live.started_at);
+  json.set("network", live.network);
+  if (!live.ip.empty()) json.set("ip", live.ip);
+  json.set("agent", live.agent);
+  if (!live.agent_version.empty()) json.set("agent_version", live.agent_version);
+  Json facts = Json::array();
+  for (const auto& fact : live.facts) {
+    Json item = Json::object({{"name", fact.name}, {"met", fact.met}});
+    if (!fact.met_at.empty()) item.set("met_at", fact.met_at);
+    if (!fact.evidence.empty()) item.set("evidence", fact.evidence);
+    facts.push_back(std::move(item));
+  }
+  json.set("facts", std::move(facts));
+}
+
+Json forwards_of(const VmView& view) {
+  Json forwards = Json::array();
+  const auto add = [&](const std::string& address, std::uint64_t host, std::uint64_t guest) {
+    forwards.push_back(Json::object({{"host_address", address}, {"host_port", host}, {"guest_port", guest}}));
+  };
+  if (view.live) {
+    for (const auto& forward : view.live->forwards)
+      add(forward.host_address, forward.host_port, forward.guest_port);
+  } else if (view.config) {
+    for (const auto& forward : view.config->forwards)
+      add(forward.host_address, forward.host_port, forward.guest_port);
+  }
+  return forwards;
+}
+
+}  // namespace
+
+VmView look_at(const OpContext& ctx, const VmDirectory& directory) {
+  VmView view{directory, directory.observe(), {}, {}, {}, false};
+  if (auto config = directory.load_config(); config.ok()) {
+    view.config = std::move(config).value();
+    if (const auto bytes = allocated_bytes(directory.home().disk_node(view.config->root_disk)); bytes.ok()) {
+      view.disk_allocated_bytes = *bytes;
+    }
+  }
+  if (view.seen.has_supervisor()) {
+    if (auto live = ask_status(ctx.with_timeout(kPatience), directory); live.ok()) {
+      view.live = std::move(live).value();
+    } else if (live.error().code() == Code::kDeadlineExceeded) {
+      view.seen.reason = "its supervisor (pid " + std::to_string(view.seen.holder->pid) + ") does not answer";
+    }
+  }
+  return view;
+}
+
+Json to_json(const VmView& view) {
+  Json json = Json::object({{"name", view.directory.name().str()},
+                            {"state", to_string(view.state())},
+                            {"current", view.current},
+                            {"path", view.directory.path().string()}});
+  if (const auto reason = view.reason(); !reason.empty()) json.set("reason", reason);
+  if (view.config) {
+    const auto& config = *view.config;
+    json.set("os", to_string(config.os));
+    json.set("arch", to_string(config.arch));
+    json.set("image", config.image);
+    json.set("cpus", config.cpus);
+    json.set("memory_bytes", config.memory_bytes());
+    json.set("disk_bytes", config.disk_bytes());
+    if (view.disk_allocated_bytes) json.set("disk_allocated_bytes", *view.disk_allocated_bytes);
+    json.set("boot", to_string(config.boot));
+    json.set("mac", config.mac);
+    if (!config.user.name.empty()) json.set("user", config.user.name);
+    json.set("created_at", config.created_at);
+  }
+  json.set("forwards", forwards_of(view));
+  if (view.live) add_live(json, *view.live);
+  return json;
+}
+
+std::string disk_text(const VmView& view) {
+  if (!view.config) return "-";
+  const auto total = std::to_string(view.config->disk_gb) + " GB";
+  return view.disk_allocated_bytes ? format_bytes(*view.disk_allocated_bytes) + " of " + total : total;
+}
+
+}  // namespace cove
