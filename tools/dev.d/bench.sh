@@ -1,0 +1,3 @@
+ensure_packages all
+build release
+exec python3 bench/run.py "$@"
