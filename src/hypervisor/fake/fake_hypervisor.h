@@ -20,8 +20,8 @@ namespace cove {
 struct FakeGuestPorts {
   UniqueFd agent;
   UniqueFd net;
-  std::function<void()> power_off;
-  std::function<void()> reboot;
+  std::function<void()> power_off{};
+  std::function<void()> reboot{};
 };
 
 // Software inside the fake guest, e.g. an agent in threads of its own. Made on the loop's thread when the
@@ -37,14 +37,14 @@ struct FakeOptions {
   // How long start, pause, resume and the guest's shutdown take.
   std::chrono::milliseconds latency{0};
   // The call that fails, every time: "start", "pause", "resume", "stop"; empty: none.
-  std::string fail;
+  std::string fail{};
   // Which "start" may succeed before one fails; with `fail` only from call number fail_from (1 = the first)
   // on.
   std::uint32_t fail_from = 1;
-  std::optional<std::chrono::milliseconds> crash_after;  // after the vCPUs first ran
+  std::optional<std::chrono::milliseconds> crash_after{};  // after the vCPUs first ran
   PowerButton power_button = PowerButton::kObeyed;
   std::vector<std::string> boot_lines = {"[    0.000000] Linux version 0.0-fake", "fake login: "};
-  std::function<std::unique_ptr<FakeGuest>(FakeGuestPorts)> guest;  // empty: the agent port stays silent
+  std::function<std::unique_ptr<FakeGuest>(FakeGuestPorts)> guest{};  // empty: the agent port stays silent
 
   // {"latency_ms","fail","fail_from","crash_after_ms","power_button":"obeyed"|"ignored","boot_lines"};
   // unknown members are refused, so that a test's typing mistake shows.

@@ -15,25 +15,25 @@
 namespace cove {
 
 struct QemuFirmware {
-  std::string code;           // read-only
-  std::string vars_template;  // copied once per VM
+  std::string code{};           // read-only
+  std::string vars_template{};  // copied once per VM
 };
 
 struct QemuHost {
   Arch arch = host_arch();
-  std::string binary;   // absolute path
-  std::string version;  // "7.2.22"
+  std::string binary{};   // absolute path
+  std::string version{};  // "7.2.22"
   Accel accel = Accel::kTcg;
-  std::string accel_reason;              // why this one: "no vmx or svm in the CPU's flags"
-  std::optional<QemuFirmware> firmware;  // nullopt: none found, only direct kernel boot works
+  std::string accel_reason{};              // why this one: "no vmx or svm in the CPU's flags"
+  std::optional<QemuFirmware> firmware{};  // nullopt: none found, only direct kernel boot works
 };
 
 struct QemuHostOptions {
   Arch arch = host_arch();
-  std::string binary;                // empty: qemu-system-ARCH is searched in `path`
-  std::string path;                  // PATH as the program was given it
-  std::optional<Accel> accel;        // nullopt: KVM if it works, else TCG
-  std::filesystem::path cache_file;  // results by binary, its time stamp and this boot; empty: not cached
+  std::string binary{};                // empty: qemu-system-ARCH is searched in `path`
+  std::string path{};                  // PATH as the program was given it
+  std::optional<Accel> accel{};        // nullopt: KVM if it works, else TCG
+  std::filesystem::path cache_file{};  // results by binary, its time stamp and this boot; empty: not cached
   std::vector<std::filesystem::path> firmware_folders = {"/etc/qemu/firmware", "/usr/share/qemu/firmware"};
 };
 

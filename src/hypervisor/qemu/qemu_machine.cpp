@@ -19,7 +19,7 @@ namespace {
 
 using std::chrono::milliseconds;
 constexpr milliseconds kGreetingTimeout = std::chrono::seconds(30);
-constexpr milliseconds kQuitGrace = std::chrono::seconds(5);
+constexpr milliseconds kQuitGrace = std::chrono::seconds(4);
 constexpr milliseconds kMonitorLostGrace = std::chrono::seconds(2);
 constexpr int kRamFd = 7;
 
@@ -109,6 +109,7 @@ Result<void> QemuMachine::launch() {
                           .on_closed =
                               [this](const Error& why) {
                                 log_debug("QMP ended", {{"why", why.message()}});
+                                if (why.code() == Code::kInternal) monitor_error_ = why.message();
                                 kill_after(kMonitorLostGrace);
                               }});
   qmp_->negotiate(kGreetingTimeout, [this](Result<std::string> version) { negotiated(std::move(version)); });
@@ -298,7 +299,7 @@ void QemuMachine::handle_exit() {
     Error error(Code::kUnavailable, how);
     if (quit_) {
       error = Error(Code::kCancelled, "stopped while starting");
-    } else if (killed_ && start_error_) {
+    } else if (start_error_ && start_error_->code() != Code::kUnavailable) {
       error = std::move(*start_error_);
     }
     done(std::move(error).context("starting QEMU"));
@@ -307,7 +308,8 @@ void QemuMachine::handle_exit() {
 }
 
 std::string QemuMachine::describe_exit(const std::optional<ExitStatus>& status) const {
-  if (killed_ && !quit_) return "QEMU's monitor broke, so it was ended";
+  if (!monitor_error_.empty()) return "QEMU was ended: " + monitor_error_;
+  if (killed_ && !quit_) return "QEMU was ended: its monitor went silent";
   std::string text = "QEMU ended";
   if (status) text += " (" + status->describe() + ")";
   const auto lines = stderr_tail_.lines();

@@ -72,6 +72,7 @@ class QemuMachine final : public Machine {
   bool guest_shutdown_ = false;  // the guest powered off
   bool quit_ = false;            // we were told to end it
   bool killed_ = false;          // it had to be ended by force
+  std::string monitor_error_;    // QEMU said something that is not QMP
   std::optional<Error> start_error_;
   Done<void> start_done_;
   std::vector<Done<void>> stop_done_;
