@@ -29,7 +29,7 @@ class AgentLink {
     Role role = Role::kHost;
     // Takes a stream the other end opened, or lets it close. On the driving thread; must not block.
     std::function<void(std::uint32_t port, UniqueFd stream)> on_accept;
-    // On the driving thread, at each change, and at kUp -> kUp when the other end has restarted.
+    // On the driving thread, at each change; the guest's also from kUp to kUp, at each new epoch.
     std::function<void(State)> on_state;
   };
   struct Counters {

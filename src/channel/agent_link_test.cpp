@@ -1,0 +1,304 @@
+#include "channel/agent_link.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <atomic>
+#include <chrono>
+#include <string>
+
+#include "base/guarded.h"
+#include "base/io.h"
+#include "base/thread.h"
+#include "channel/frame.h"
+#include "channel/virtio_serial_channel.h"
+
+namespace cove {
+namespace {
+
+using namespace std::chrono_literals;
+
+template <typename T>
+T must(Result<T> result) {
+  if (!result.ok()) ADD_FAILURE() << result.error().message();
+  return std::move(result).value();
+}
+
+OpContext soon() { return {CancelToken(), Deadline::after(20s)}; }
+
+// One end of a link with a loop of its own on a thread of its own; streams the other end opens queue up.
+class End {
+ public:
+  End(AgentLink::Role role, UniqueFd stream) : loop_(make_event_loop()), accepted_(64) {
+    auto link =
+        AgentLink::create(std::move(stream), {.role = role,
+                                              .on_accept =
+                                                  [this](std::uint32_t port, UniqueFd fd) {
+                                                    last_port_ = port;
+                                                    EXPECT_TRUE(accepted_.put(soon(), std::move(fd)).ok());
+                                                  },
+                                              .on_state = {}});
+    EXPECT_TRUE(link.ok());
+    link_ = std::move(*link);
+    registration_ = link_->attach(*loop_);
+    thread_ = Thread("test-link", [this] { loop_->run(); });
+  }
+  ~End() { stop(); }
+  // As if the process died: the stream closes.
+  void stop() {
+    if (!link_) return;
+    loop_->stop();
+    thread_.join();
+    registration_.reset();
+    link_.reset();
+  }
+  AgentLink& link() { return *link_; }
+  UniqueFd accept() { return std::move(must(accepted_.take(soon())).value()); }
+  std::uint32_t last_port() const { return last_port_; }
+
+ private:
+  std::unique_ptr<EventLoop> loop_;
+  Mailbox<UniqueFd> accepted_;
+  std::atomic<std::uint32_t> last_port_{0};
+  std::unique_ptr<AgentLink> link_;
+  Registration registration_;
+  Thread thread_;
+};
+
+struct Pair {
+  Pair() {
+    auto fds = make_socketpair(SOCK_STREAM);
+    spare = must(duplicate(fds->second.get()));
+    host = std::make_unique<End>(AgentLink::Role::kHost, std::move(fds->first));
+    guest = std::make_unique<End>(AgentLink::Role::kGuest, std::move(fds->second));
+  }
+  UniqueFd spare;  // the guest's side of the wire stays open over an agent's restart, as a port does
+  std::unique_ptr<End> host;
+  std::unique_ptr<End> guest;
+};
+
+std::string read_text(int fd, std::size_t size) {
+  std::string text(size, '\0');
+  const auto done = read_exact(soon(), fd, text);
+  return done.ok() ? text : done.error().message();
+}
+
+void expect_end(int fd) {
+  char byte = 0;
+  const auto count = read_some(soon(), fd, {&byte, 1});
+  EXPECT_TRUE(!count.ok() || *count == 0);
+}
+
+TEST(AgentLink, CarriesBothWaysAndHalfCloses) {
+  Pair pair;
+  UniqueFd host = must(pair.host->link().connect(soon(), 1024));
+  UniqueFd guest = pair.guest->accept();
+  EXPECT_EQ(pair.guest->last_port(), 1024U);
+  ASSERT_TRUE(write_all(soon(), host.get(), "question").ok());
+  EXPECT_EQ(read_text(guest.get(), 8), "question");
+  ::shutdown(host.get(), SHUT_WR);
+  expect_end(guest.get());
+  ASSERT_TRUE(write_all(soon(), guest.get(), "answer").ok());
+  EXPECT_EQ(read_text(host.get(), 6), "answer");
+  guest.reset();
+  expect_end(host.get());
+}
+
+TEST(AgentLink, GuestOpensTowardsHost) {
+  Pair pair;
+  UniqueFd guest = must(pair.guest->link().connect(soon(), 22));
+  UniqueFd host = pair.host->accept();
+  EXPECT_EQ(pair.host->last_port(), 22U);
+  ASSERT_TRUE(write_all(soon(), guest.get(), "x").ok());
+  EXPECT_EQ(read_text(host.get(), 1), "x");
+}
+
+TEST(AgentLink, SeveralStreamsToOnePort) {
+  Pair pair;
+  std::vector<UniqueFd> hosts;
+  for (int i = 0; i < 40; ++i) hosts.push_back(must(pair.host->link().connect(soon(), 1024)));
+  for (int i = 0; i < 40; ++i) {
+    ASSERT_TRUE(
+        write_all(soon(), hosts[static_cast<std::size_t>(i)].get(), std::string(1, char('0' + i))).ok());
+  }
+  for (int i = 0; i < 40; ++i) {
+    const UniqueFd guest = pair.guest->accept();
+    EXPECT_EQ(read_text(guest.get(), 1), std::string(1, char('0' + i)));
+  }
+}
+
+TEST(AgentLink, NobodyListensEndsTheStream) {
+  auto fds = make_socketpair(SOCK_STREAM);
+  auto loop = make_event_loop();
+  auto host = VirtioSerialChannel::create(*loop, std::move(fds->first));
+  auto guest = AgentLink::create(std::move(fds->second),
+                                 {.role = AgentLink::Role::kGuest, .on_accept = {}, .on_state = {}});
+  ASSERT_TRUE(host.ok() && guest.ok());
+  const auto registration = (*guest)->attach(*loop);
+  while ((*host)->state() != AgentLink::State::kUp) loop->run_one(1s);
+  UniqueFd stream = must((*host)->connect(soon(), 77));
+  pollfd ready{stream.get(), POLLIN, 0};
+  while (::poll(&ready, 1, 0) == 0) loop->run_one(1s);
+  expect_end(stream.get());
+}
+
+TEST(AgentLink, ConnectWaitsAndSaysWhatItMissed) {
+  auto fds = make_socketpair(SOCK_STREAM);
+  End host(AgentLink::Role::kHost, std::move(fds->first));
+  const auto stream = host.link().connect({CancelToken(), Deadline::after(30ms)}, 1024);
+  ASSERT_FALSE(stream.ok());
+  EXPECT_EQ(stream.error().code(), Code::kDeadlineExceeded);
+  EXPECT_EQ(stream.error().message(), "waiting for the guest agent: deadline exceeded");
+}
+
+// A reader that never reads holds up its own channel only.
+TEST(AgentLink, SlowReaderBlocksNobodyElse) {
+  Pair pair;
+  UniqueFd slow_host = must(pair.host->link().connect(soon(), 1));
+  UniqueFd slow_guest = pair.guest->accept();
+  std::size_t stuffed = 0;
+  const std::string chunk(65536, 's');
+  for (;;) {  // until no more goes in for a while: sockets and window are full
+    pollfd writable{slow_host.get(), POLLOUT, 0};
+    if (::poll(&writable, 1, 100) == 0) break;
+    const ssize_t count = ::send(slow_host.get(), chunk.data(), chunk.size(), MSG_DONTWAIT);
+    if (count > 0) stuffed += static_cast<std::size_t>(count);
+  }
+  EXPECT_GT(stuffed, std::size_t{1} << 20U);
+  EXPECT_LT(stuffed, std::size_t{3} << 20U);
+  UniqueFd host = must(pair.host->link().connect(soon(), 2));
+  UniqueFd guest = pair.guest->accept();
+  const std::string big(8U << 20U, 'b');
+  Thread writer("writer", [&] { EXPECT_TRUE(write_all(soon(), host.get(), big).ok()); });
+  EXPECT_EQ(read_text(guest.get(), big.size()), big);
+  writer.join();
+  const std::string slow = read_text(slow_guest.get(), stuffed);
+  EXPECT_EQ(slow, std::string(stuffed, 's'));
+}
+
+TEST(AgentLink, DataBeforeACloseArrives) {
+  Pair pair;
+  for (int round = 0; round < 300; ++round) {  // also reuses the number with every generation
+    UniqueFd host = must(pair.host->link().connect(soon(), 9));
+    const std::string text(round % 2 == 0 ? 3U : 150'000U, 'd');
+    ASSERT_TRUE(write_all(soon(), host.get(), text).ok());
+    host.reset();
+    const UniqueFd guest = pair.guest->accept();
+    ASSERT_EQ(read_text(guest.get(), text.size()), text) << round;
+    expect_end(guest.get());
+  }
+}
+
+TEST(AgentLink, RaisedEpochDropsEveryChannelAndGoesOn) {
+  Pair pair;
+  for (int round = 0; round < 20; ++round) {
+    UniqueFd host = must(pair.host->link().connect(soon(), 1024));
+    UniqueFd guest = pair.guest->accept();
+    ASSERT_TRUE(write_all(soon(), host.get(), std::string(100'000, 'x')).ok());
+    pair.host->link().raise_epoch();
+    std::string rest;
+    expect_end(host.get());
+    EXPECT_TRUE(read_to_end(soon(), guest.get(), 1U << 20U).ok());
+    UniqueFd again = must(pair.host->link().connect(soon(), 1024));
+    UniqueFd accepted = pair.guest->accept();
+    ASSERT_TRUE(write_all(soon(), again.get(), "new").ok());
+    EXPECT_EQ(read_text(accepted.get(), 3), "new");
+  }
+}
+
+TEST(AgentLink, ConnectRightAfterRaisingWaitsForTheNewEpoch) {
+  Pair pair;
+  for (int round = 0; round < 50; ++round) {
+    EXPECT_TRUE(pair.host->link().wait_up(soon()).ok());
+    pair.host->link().raise_epoch();
+    UniqueFd host = must(pair.host->link().connect(soon(), 1024));
+    UniqueFd guest = pair.guest->accept();
+    ASSERT_TRUE(write_all(soon(), host.get(), "new").ok());
+    EXPECT_EQ(read_text(guest.get(), 3), "new");
+  }
+}
+
+TEST(AgentLink, RestartedAgentIsNoticed) {
+  Pair pair;
+  UniqueFd host = must(pair.host->link().connect(soon(), 1024));
+  UniqueFd guest = pair.guest->accept();
+  Thread writer("writer", [&] {  // dies in the middle of frames
+    while (write_all(soon(), guest.get(), std::string(100'000, 'x')).ok()) {
+    }
+  });
+  EXPECT_EQ(read_text(host.get(), 1'000'000).size(), 1'000'000U);
+  pair.guest->stop();
+  writer.join();
+  End again(AgentLink::Role::kGuest, must(duplicate(pair.spare.get())));
+  EXPECT_TRUE(read_to_end(soon(), host.get(), std::size_t{64} << 20U).ok());
+  UniqueFd fresh = must(pair.host->link().connect(soon(), 1024));
+  UniqueFd accepted = again.accept();
+  ASSERT_TRUE(write_all(soon(), fresh.get(), "new").ok());
+  EXPECT_EQ(read_text(accepted.get(), 3), "new");
+}
+
+// A restored guest: its parser is left at any byte of an old frame, and its rest of one comes out first.
+TEST(AgentLink, NewHostSynchronisesWithAGuestInTheMiddleOfAFrame) {
+  ByteQueue old;
+  append_frame(old, {FrameKind::kData, 1, 1024, 77, std::string(50, 'o')});
+  for (std::size_t cut = 1; cut < old.size(); ++cut) {
+    auto fds = make_socketpair(SOCK_STREAM);
+    ASSERT_TRUE(write_all(soon(), fds->first.get(), old.view().substr(0, cut)).ok());
+    ASSERT_TRUE(write_all(soon(), fds->second.get(), old.view().substr(cut)).ok());
+    End guest(AgentLink::Role::kGuest, std::move(fds->second));
+    End host(AgentLink::Role::kHost, std::move(fds->first));
+    auto stream = host.link().connect(soon(), 1024);
+    ASSERT_TRUE(stream.ok()) << cut;
+    const UniqueFd accepted = guest.accept();
+    ASSERT_TRUE(write_all(soon(), stream->get(), "new").ok());
+    EXPECT_EQ(read_text(accepted.get(), 3), "new") << cut;
+  }
+}
+
+TEST(AgentLink, EndOfTheWireClosesStreamsAndRefusesNewOnes) {
+  auto fds = make_socketpair(SOCK_STREAM);
+  End host(AgentLink::Role::kHost, std::move(fds->first));
+  auto guest = std::make_unique<End>(AgentLink::Role::kGuest, std::move(fds->second));
+  UniqueFd stream = must(host.link().connect(soon(), 1024));
+  const UniqueFd accepted = guest->accept();
+  guest->stop();
+  expect_end(stream.get());
+  const auto refused = host.link().connect(soon(), 1024);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code(), Code::kUnavailable);
+}
+
+TEST(AgentLink, IdleLinkDoesNotWakeUp) {
+  Pair pair;
+  UniqueFd host = must(pair.host->link().connect(soon(), 1024));
+  UniqueFd guest = pair.guest->accept();
+  ASSERT_TRUE(write_all(soon(), host.get(), "x").ok());
+  EXPECT_EQ(read_text(guest.get(), 1), "x");
+  pollfd nothing{guest.get(), POLLIN, 0};
+  ::poll(&nothing, 1, 50);  // whatever follows from the byte is over
+  const auto before = pair.host->link().counters().wakeups + pair.guest->link().counters().wakeups;
+  EXPECT_EQ(::poll(&nothing, 1, 300), 0);
+  EXPECT_EQ(pair.host->link().counters().wakeups + pair.guest->link().counters().wakeups, before);
+}
+
+TEST(AgentLink, BothDirectionsAtOnceLoseNothing) {
+  Pair pair;
+  UniqueFd host = must(pair.host->link().connect(soon(), 1024));
+  UniqueFd guest = pair.guest->accept();
+  const std::string up(16U << 20U, 'u');
+  const std::string down(16U << 20U, 'd');
+  const auto start = std::chrono::steady_clock::now();
+  Thread w1("w1", [&] { EXPECT_TRUE(write_all(soon(), host.get(), down).ok()); });
+  Thread w2("w2", [&] { EXPECT_TRUE(write_all(soon(), guest.get(), up).ok()); });
+  Thread r1("r1", [&] { EXPECT_TRUE(read_text(guest.get(), down.size()) == down); });
+  EXPECT_TRUE(read_text(host.get(), up.size()) == up);
+  w1.join();
+  w2.join();
+  r1.join();
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  RecordProperty("mb_per_s", std::to_string(32.0 * 1.048576 / seconds));
+}
+
+}  // namespace
+}  // namespace cove
