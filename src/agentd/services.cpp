@@ -1,0 +1,17 @@
+#include "agentd/services.h"
+
+namespace cove::agentd {
+
+rpc::Handlers make_handlers(const Realm& realm) {
+  rpc::Handlers handlers;
+  register_exec_service(handlers, realm);
+  register_attach_service(handlers, realm);
+  if (realm.kind == Realm::Kind::kSystem) {
+    register_file_service(handlers, realm);
+    register_system_service(handlers, realm);
+    register_guest_service(handlers, realm);
+  }
+  return handlers;
+}
+
+}  // namespace cove::agentd

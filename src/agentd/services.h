@@ -1,0 +1,23 @@
+// The agent's services: each registers its methods for one realm's connections. The realm is borrowed and
+// outlives the handlers.
+#pragma once
+
+#include "agentd/realm.h"
+#include "rpc/server.h"
+
+namespace cove::agentd {
+
+inline constexpr std::uint32_t kApiVersion = 1;
+
+void register_exec_service(rpc::Handlers& handlers, const Realm& realm);    // Exec..., UserExec...
+void register_attach_service(rpc::Handlers& handlers, const Realm& realm);  // Hello, Attach
+void register_file_service(rpc::Handlers& handlers, const Realm& realm);  // CopyIn/Out, Read/WriteFile, Mkdir
+void register_system_service(rpc::Handlers& handlers,
+                             const Realm& realm);  // Ping, Info, Mount, Shutdown, ...
+void register_guest_service(rpc::Handlers& handlers,
+                            const Realm& realm);  // SetClock, EnsureUser, GrowRoot, ...
+
+// All that the realm's port serves.
+rpc::Handlers make_handlers(const Realm& realm);
+
+}  // namespace cove::agentd
