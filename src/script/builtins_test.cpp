@@ -5,7 +5,7 @@
 
 #include "script/integer.h"
 #include "script/quote.h"
-#include "script/script_fixture.h"
+#include "script/testing/script_fixture.h"
 
 namespace cove {
 namespace {

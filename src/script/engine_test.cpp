@@ -1,6 +1,6 @@
 #include "script/engine.h"
 
-#include "script/script_fixture.h"
+#include "script/testing/script_fixture.h"
 
 namespace cove {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "base/io.h"
 #include "base/strings.h"
-#include "script/script_fixture.h"
+#include "script/testing/script_fixture.h"
 
 namespace cove {
 namespace {

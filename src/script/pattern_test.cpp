@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "script/script_fixture.h"
+#include "script/testing/script_fixture.h"
 
 namespace cove {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "base/files.h"
 #include "script/builtins.h"
-#include "script/script_fixture.h"
+#include "script/testing/script_fixture.h"
 
 namespace cove {
 namespace {
