@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace cove {
@@ -14,5 +15,8 @@ struct CompletionSources {
 // `words` are those after "cove" up to the cursor, the last one being completed (perhaps empty). Candidates
 // begin with it; ":files" stands for the shell's own file names.
 std::vector<std::string> complete(const std::vector<std::string>& words, const CompletionSources& sources);
+
+// shells/completion.SHELL; empty if there is none. Generated.
+std::string_view completion_script(std::string_view shell);
 
 }  // namespace cove

@@ -19,7 +19,7 @@ std::string flag_lines(std::span<const FlagSpec> flags) {
     if (flag.summary.empty()) continue;
     auto summary = std::string(flag.summary);
     if (!flag.default_value.empty()) summary += " (default " + std::string(flag.default_value) + ")";
-    rows.push_back({" ", flag_usage(flag), summary});
+    rows.push_back({"  " + flag_usage(flag), summary});
   }
   return format_table(rows);
 }
@@ -47,7 +47,7 @@ std::string help_for(const CommandSpec& command) {
 std::string help_for_group(std::string_view group) {
   std::vector<std::vector<std::string>> rows;
   for (const auto* command : group_members(group)) {
-    rows.push_back({" ", usage_line(*command), std::string(command->summary)});
+    rows.push_back({"  " + usage_line(*command), std::string(command->summary)});
   }
   return "usage: cove " + std::string(group) + " COMMAND\n\n" + format_table(rows);
 }
@@ -56,7 +56,7 @@ std::string help_overview() {
   std::vector<std::vector<std::string>> rows;
   for (const auto* command : command_table()) {
     if (!command->summary.empty())
-      rows.push_back({" ", std::string(command->name), std::string(command->summary)});
+      rows.push_back({"  " + std::string(command->name), std::string(command->summary)});
   }
   return std::string(help_text("overview")) + "\nCommands:\n" + format_table(rows) +
          "\n'cove help COMMAND' says more about one; 'cove help TOPIC' about: exit-status, flags, names, "

@@ -60,7 +60,8 @@ int run_command(const Environment& env, const CommandLine& line, Output& out) {
   if (!usable.ok()) {
     auto error = std::move(usable).error();
     if (error.hint_text().empty()) {
-      error = std::move(error).hint("'cove help " + std::string(command.name) + "' lists its flags");
+      static_cast<void>(
+          std::move(error).hint("'cove help " + std::string(command.name) + "' lists its flags"));
     }
     print_error(env, error, wants_json(line.arguments));
     return kUsage;

@@ -1,6 +1,7 @@
 #include "cli/output.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include "base/io.h"
 #include "cli/progress_line.h"
@@ -33,6 +34,7 @@ TEST(Output, foreign_text_cannot_steer_the_terminal) {
 }
 
 TEST(Output, a_reader_that_went_away_is_remembered) {
+  ASSERT_NE(::signal(SIGPIPE, SIG_IGN), SIG_ERR);
   auto [read_end, write_end] = make_pipe().value();
   read_end.reset();
   Output out(write_end.get(), write_end.get());

@@ -17,9 +17,9 @@ namespace cove {
 using StepGate = std::function<Result<void>(std::string_view step)>;
 
 struct VmChange {
-  std::optional<std::uint32_t> cpus;
-  std::optional<std::uint64_t> memory_gb;
-  std::optional<std::uint64_t> disk_gb;
+  std::optional<std::uint32_t> cpus{};
+  std::optional<std::uint64_t> memory_gb{};
+  std::optional<std::uint64_t> disk_gb{};
 };
 
 class VmMaker {

@@ -129,7 +129,9 @@ TEST_F(VmMakerTest, a_creation_that_dies_at_any_step_is_shown_as_such_and_can_be
     const auto finished = VmMaker(home_).finish(name_, wanted(), image_);
     ASSERT_TRUE(finished.ok()) << at << ": " << finished.error().message();
     EXPECT_EQ(directory.observe().state, MachineState::kStopped) << at;
-    if (before.ok()) EXPECT_EQ(directory.load_config()->machine_id, before->machine_id) << at;
+    if (before.ok()) {
+      EXPECT_EQ(directory.load_config()->machine_id, before->machine_id) << at;
+    }
     EXPECT_EQ(node_count(), 1U) << at;
     ASSERT_TRUE(VmMaker(home_).remove(name_).ok());
 

@@ -7,55 +7,14 @@ namespace cove {
 namespace {
 
 // The shells only ask us: what completes is decided in one place, by the command table.
-constexpr std::string_view kBash = R"~(# cove completion for bash: eval "$(cove completion bash)" _cove() {
-  local IFS = $ '\n' current = "${COMP_WORDS[COMP_CWORD]}" line = "${COMP_LINE:0:COMP_POINT}" COMPREPLY =
-      () local reply while IFS = read - r reply;
-  do case $reply in:files) COMPREPLY+=($(compgen -f -- "$current")) ;
-  compopt - o filenames 2 > / dev / null;
-  ;
-      *) COMPREPLY+=("$reply") ;
-      ;
-      esac done < < (cove __complete-- "${COMP_WORDS[@]:1:COMP_CWORD}" 2 > / dev / null)
-}
-complete -F _cove cove
-)~";
-constexpr std::string_view kZsh = R"~(#compdef cove
-# cove completion for zsh: source <(cove completion zsh)
-_cove() {
-  local -a replies candidates
-  replies=("${(@f)$(cove __complete -- "${(@)words[2,CURRENT]}" 2>/dev/null)}")
-  candidates=("${(@)replies:#:files}")
-  (( ${#candidates} )) && [[ -n ${candidates[1]} ]] && compadd -- "${candidates[@]}"
-  (( ${replies[(I):files]} )) && _files
-}
-compdef _cove cove
-)~";
-constexpr std::string_view kFish = R"~(# cove completion for fish: cove completion fish | source
-function __cove_complete
-  set -l words (commandline -opc) (commandline -ct)
-  for reply in (cove __complete -- $words[2..-1] 2>/dev/null)
-    if test "$reply" = ':files'
-      __fish_complete_path (commandline -ct)
-    else
-      echo $reply
-    end
-  end
-end
-complete -c cove -f -a '(__cove_complete)'
-)~";
-
 Result<int> run_completion(Invocation& inv) {
   const auto& shell = inv.flags.words[0];
-  if (shell == "bash") {
-    inv.out.print(kBash);
-  } else if (shell == "zsh") {
-    inv.out.print(kZsh);
-  } else if (shell == "fish") {
-    inv.out.print(kFish);
-  } else {
+  const auto script = completion_script(shell);
+  if (script.empty()) {
     return inv.usage(Error(Code::kInvalidArgument, "no completion for the shell '" + shell + "'")
                          .hint("one of: bash, zsh, fish"));
   }
+  inv.out.print(script);
   return 0;
 }
 

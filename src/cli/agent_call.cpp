@@ -1,0 +1,46 @@
+#include "cli/agent_call.h"
+
+#include "agent/rpc_agent_client.h"
+#include "base/unix_socket.h"
+#include "cli/supervisor_calls.h"
+#include "cli/version.h"
+#include "cli/wait_report.h"
+#include "rpc/channel.h"
+
+namespace cove {
+namespace {
+
+// One connection for both realms: the supervisor's relay tells them apart by the path of the call.
+AgentConnector connector_to(const VmDirectory& vm) {
+  return [vm, shared = std::shared_ptr<rpc::Channel>()](
+             const OpContext& ctx, GuestAgentClient::Realm) mutable -> Result<std::shared_ptr<rpc::Channel>> {
+    if (shared && shared->usable()) return shared;
+    const auto token = COVE_TRY(vm.load_token());
+    auto socket = COVE_TRY(connect_unix(ctx, vm.agent_socket()));
+    rpc::ChannelOptions options;
+    options.metadata = {{"authorization", "Bearer " + token}};
+    shared = COVE_TRY(rpc::Channel::create(std::move(socket), std::move(options)));
+    return shared;
+  };
+}
+
+}  // namespace
+
+Result<std::unique_ptr<GuestAgentClient>> connect_agent(const OpContext& ctx, const VmDirectory& vm,
+                                                        std::chrono::nanoseconds patience) {
+  // The supervisor knows: asking it stays on this host, and a command is never sent twice.
+  const auto outcome = COVE_TRY(ask_wait(ctx, vm, "user", patience));
+  if (!outcome.met) return unmet_error(vm.name().str(), "user", patience, outcome);
+  return make_rpc_agent_client(connector_to(vm), std::string(version_number()));
+}
+
+GuestIdentity identity_for(std::string_view user, const VmConfig& config) {
+  if (user.empty()) {
+    return config.user.name.empty() ? GuestIdentity{GuestAgentClient::Realm::kSystem, ""} : GuestIdentity{};
+  }
+  if (user == config.user.name) return {};
+  if (user == "root") return {GuestAgentClient::Realm::kSystem, ""};
+  return {GuestAgentClient::Realm::kSystem, std::string(user)};
+}
+
+}  // namespace cove
