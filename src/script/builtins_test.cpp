@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "script/diff.h"
 #include "script/integer.h"
 #include "script/quote.h"
 #include "script/testing/script_fixture.h"
@@ -135,6 +136,37 @@ TEST_F(A12Text, CompareLogsTheDifference) {
       "\\ No newline at end of file\n\n");
   EXPECT_EQ(run("cmp -q a b").log, "> cmp -q a b\n");
   log_of("cmp a a\ncat a\ncmp stdout a\n! cmp stderr a\n! cmp a stdout\n");
+}
+
+TEST(UnifiedDiff, Hunks) {
+  EXPECT_EQ(unified_diff("a", "same\n", "b", "same\n"), "");
+  EXPECT_EQ(unified_diff("a", "", "b", "x\n"), "diff a b\n--- a\n+++ b\n@@ -0,0 +1,1 @@\n+x\n");
+  EXPECT_EQ(unified_diff("a", "x\n", "b", ""), "diff a b\n--- a\n+++ b\n@@ -1,1 +0,0 @@\n-x\n");
+  std::string before;
+  for (int i = 1; i <= 20; ++i) before += std::to_string(i) + "\n";
+  std::string after = before;
+  after.replace(after.find("3\n"), 1, "three");
+  after.replace(after.find("18\n"), 2, "eighteen");
+  EXPECT_EQ(unified_diff("a", before, "b", after),
+            "diff a b\n--- a\n+++ b\n@@ -1,6 +1,6 @@\n 1\n 2\n-3\n+three\n 4\n 5\n 6\n"
+            "@@ -15,6 +15,6 @@\n 15\n 16\n 17\n-18\n+eighteen\n 19\n 20\n");
+}
+
+TEST(UnifiedDiff, VeryLargeMiddlesAreOneReplacement) {
+  const auto both = [](int lines) {
+    std::string a;
+    std::string b;
+    for (int i = 0; i < lines; ++i) {
+      a += i == lines / 2 ? "common\n" : "a\n";
+      b += i == lines / 2 ? "common\n" : "b\n";
+    }
+    return unified_diff("a", a, "b", b);
+  };
+  EXPECT_NE(both(300).find("\n common\n"), std::string::npos);
+  const std::string large = both(3000);
+  EXPECT_NE(large.find("@@ -1,3000 +1,3000 @@\n"), std::string::npos);
+  EXPECT_NE(large.find("\n-common\n"), std::string::npos);
+  EXPECT_NE(large.find("\n+common\n"), std::string::npos);
 }
 
 TEST_F(A12Text, CompareEnvExpandsBoth) {

@@ -4,6 +4,7 @@
 
 #include "base/io.h"
 #include "base/strings.h"
+#include "base/thread.h"
 #include "script/testing/script_fixture.h"
 
 namespace cove {
@@ -55,6 +56,16 @@ TEST_F(A12Exec, StartErrors) {
   EXPECT_EQ(error_of("exec ./noformat"), "t.txt:1: exec ./noformat: fork/exec ./noformat: exec format error");
   log_of("mkdir gone\ncd gone\nrm $PWD\n");
   EXPECT_EQ(error_of("exec true"), "t.txt:1: exec true: chdir " + at("gone") + ": no such file or directory");
+}
+
+TEST_F(A12Exec, ABusyExecutableIsTriedAgain) {
+  program("tool", "#!/bin/sh\necho ran\n");
+  UniqueFd writer(open_file(at("tool"), O_WRONLY).value());
+  restart({}, OpContext{}.with_timeout(std::chrono::milliseconds(50)));
+  EXPECT_EQ(error_of("! exec ./tool\n"), "t.txt:1: exec ./tool: context deadline exceeded");
+  restart({});
+  const Thread closer("closer", [&] { writer.reset(); });
+  EXPECT_EQ(out_of("exec ./tool\n"), "ran\n");
 }
 
 TEST_F(A12Exec, EnvironmentArgumentsAndEmptyInput) {
@@ -132,9 +143,11 @@ TEST_F(A12Exec, PipesHeldByOthersAreGivenUpAfterTheGrace) {
 }
 
 TEST_F(A12Exec, OutputOfChildrenThatEndInTimeIsKept) {
+  restart({}, {}, std::chrono::seconds(1));
   EXPECT_EQ(out_of("exec sh -c '(sleep 0.02; echo late) & echo early'\n"), "early\nlate\n");
-  // In the background the grace begins with `wait`.
-  EXPECT_EQ(out_of("exec sh -c '(sleep 0.4; echo late) & echo early' &\nsleep 600ms\nwait\n"),
+  // In the background the grace begins with `wait`, however long ago the program itself ended.
+  EXPECT_EQ(out_of("exec sh -c '(while ! [ -e go ]; do sleep 0.01; done; echo late) & echo early' &\n"
+                   "sleep 1200ms\nexec touch go\nwait\n"),
             "early\nlate\n");
 }
 

@@ -101,6 +101,10 @@ TEST_F(ScriptTestRunner, WhatCannotBeBegunIsAnError) {
   EXPECT_EQ(outside.error().message(), "some.txtar: file `../f` is outside working directory");
 }
 
+TEST_F(ScriptTestRunner, FilesWithCarriageReturnsRun) {
+  EXPECT_EQ(run("# section\r\nexists f\r\n! cat nosuch\r\n-- f --\r\ndata\r\n").error, "");
+}
+
 TEST_F(ScriptTestRunner, SecretsAreMasked) {
   auto with_secret = options();
   with_secret.secrets = {"pw1"};

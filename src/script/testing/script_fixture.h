@@ -42,12 +42,14 @@ class ScriptTest : public testing::Test {
   }
 
   // A new state with these variables over PATH; extra options may be set by the caller.
-  void restart(std::vector<std::string> environment, OpContext context = {}) {
+  void restart(std::vector<std::string> environment, OpContext context = {},
+               std::chrono::nanoseconds grace = std::chrono::milliseconds(100)) {
     environment.insert(environment.begin(), "PATH=/usr/bin:/bin");
     state_ = std::make_unique<ScriptState>(ScriptStateOptions{.context = std::move(context),
                                                               .work_directory = work_.path(),
                                                               .environment = std::move(environment),
-                                                              .clock = *clock_});
+                                                              .clock = *clock_,
+                                                              .grace = grace});
   }
   void use_system_clock() {
     clock_ = std::make_unique<SystemClock>();
