@@ -287,7 +287,7 @@ std::unique_ptr<GuestAgentClient> make_rpc_agent_client(AgentConnector connector
 }
 
 GuestAgentClient::Realm realm_of_path(std::string_view path) {
-  return path.starts_with("/vz.agent.v1.UserAgent/") || path.starts_with("/cove.agent.v1.UserGuest/")
+  return path.starts_with("/vz.agent.v1.UserAgent/") || path.starts_with("/cove.agent.v1.User")
              ? GuestAgentClient::Realm::kUser
              : GuestAgentClient::Realm::kSystem;
 }

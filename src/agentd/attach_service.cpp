@@ -172,6 +172,7 @@ Result<void> hello(const Realm& realm, const HelloRequest& request, HelloRespons
     reply.set_boot_id(std::string(trim(*boot)));
   if (const auto identity = realm.identity({}); identity.ok()) reply.set_realm_user(identity->account.name);
   reply.add_features("attach");
+  reply.add_features("tree");
   return {};
 }
 

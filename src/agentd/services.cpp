@@ -6,6 +6,7 @@ rpc::Handlers make_handlers(const Realm& realm) {
   rpc::Handlers handlers;
   register_exec_service(handlers, realm);
   register_attach_service(handlers, realm);
+  register_tree_service(handlers, realm);
   if (realm.kind == Realm::Kind::kSystem) {
     register_file_service(handlers, realm);
     register_system_service(handlers, realm);

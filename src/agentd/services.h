@@ -11,6 +11,7 @@ inline constexpr std::uint32_t kApiVersion = 1;
 
 void register_exec_service(rpc::Handlers& handlers, const Realm& realm);    // Exec..., UserExec...
 void register_attach_service(rpc::Handlers& handlers, const Realm& realm);  // Hello, Attach
+void register_tree_service(rpc::Handlers& handlers, const Realm& realm);    // PutTree, GetTree
 void register_file_service(rpc::Handlers& handlers, const Realm& realm);  // CopyIn/Out, Read/WriteFile, Mkdir
 void register_system_service(rpc::Handlers& handlers,
                              const Realm& realm);  // Ping, Info, Mount, Shutdown, ...
