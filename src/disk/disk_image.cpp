@@ -64,8 +64,6 @@ Result<void> check_size(std::uint64_t bytes) {
 
 }  // namespace
 
-std::string_view to_string(DiskFormat format) { return format == DiskFormat::kRaw ? "raw" : "qcow2"; }
-
 Result<DiskImage> DiskImage::create(const fs::path& path, DiskFormat format, std::uint64_t bytes) {
   COVE_TRY(check_size(bytes));
   if (format == DiskFormat::kRaw) {

@@ -9,11 +9,9 @@
 
 #include "base/cancel.h"
 #include "base/progress.h"
+#include "model/disk_format.h"
 
 namespace cove {
-
-enum class DiskFormat : std::uint8_t { kRaw, kQcow2 };
-std::string_view to_string(DiskFormat format);  // QEMU's names: "raw", "qcow2"
 
 struct DiskInfo {
   DiskFormat format = DiskFormat::kRaw;

@@ -11,12 +11,12 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "model/disk_format.h"
 #include "model/vm_config.h"
 
 namespace cove {
 
 enum class Accel : unsigned char { kTcg, kKvm };
-enum class DiskFormat : unsigned char { kQcow2, kRaw };
 enum class DiskAccess : unsigned char { kReadWrite, kReadOnly };
 enum class DeviceKind : unsigned char {
   kSerialConsole,  // the guest's first UART (ttyS0, ttyAMA0)
@@ -31,7 +31,6 @@ enum class DeviceKind : unsigned char {
 };
 
 std::string_view to_string(Accel accel);
-std::string_view to_string(DiskFormat format);
 std::string_view to_string(DeviceKind kind);
 
 // One device. `slot` is its number on the root bus, so that a device added later moves no other; 0: not a PCI
