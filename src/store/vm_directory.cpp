@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdio>
+
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/strings.h"
@@ -46,6 +48,16 @@ LockNote LockNote::from_text(std::string_view text) {
   if (!json.ok()) return {};
   return {static_cast<int>(json->get("pid").as_int()), json->get("purpose").as_string(),
           json->get("since").as_string()};
+}
+
+std::filesystem::path VmDirectory::ram_path() const {
+  std::uint64_t hash = 14695981039346656037U;  // FNV-1a
+  for (const char byte : path().string()) {
+    hash = (hash ^ static_cast<unsigned char>(byte)) * 1099511628211U;
+  }
+  char name[64];
+  std::snprintf(name, sizeof name, "cove-ram-%u-%016llx", ::geteuid(), static_cast<unsigned long long>(hash));
+  return std::filesystem::path("/dev/shm") / name;
 }
 
 bool VmDirectory::exists() const { return path_exists(path()); }
@@ -117,6 +129,11 @@ Result<void> VmDirectory::begin_session() const {
 
 Result<void> VmDirectory::end_session() const { return remove_if_there(session_path()); }
 
+Result<void> VmDirectory::end_session_crashed(std::string_view reason) const {
+  const Json record = Json::object({{"version", 1}, {"boot_id", host_boot_id()}, {"crash", reason}});
+  return write_file_atomic(session_path(), record.dump() + "\n", 0600);
+}
+
 Result<void> VmDirectory::set_creating(std::string_view phase) const {
   return write_file_atomic(creating_path(), Json::object({{"version", 1}, {"phase", phase}}).dump() + "\n",
                            0600);
@@ -163,6 +180,9 @@ Observation VmDirectory::observe_files() const {
   if (!session.ok()) return {MachineState::kCrashed, session.error().message(), {}};
   if (session->has_value()) {
     const Json& record = **session;
+    if (const std::string& crash = record.get("crash").as_string(); !crash.empty()) {
+      return {MachineState::kCrashed, crash, {}};
+    }
     const bool same_boot = record.get("boot_id").as_string() == host_boot_id();
     return {MachineState::kCrashed,
             same_boot ? "its supervisor (pid " + std::to_string(record.get("pid").as_int()) +

@@ -47,6 +47,9 @@ class VmDirectory {
   std::filesystem::path serial_log() const { return path() / "serial.log"; }
   std::filesystem::path supervisor_log() const { return path() / "supervisor.log"; }
   std::filesystem::path nvram() const { return path() / "nvram"; }
+  // Where the VM's memory is while it runs: a name on tmpfs that follows from path(), so that what a crash
+  // leaves there is found and removed.
+  std::filesystem::path ram_path() const;
   // Where the supervisor keeps a dot-file while it runs; left behind only by a crash.
   std::filesystem::path session_path() const { return path() / "session.json"; }
   // There while the VM is being created: {"phase": "..."}.
@@ -68,6 +71,8 @@ class VmDirectory {
   // The session record: written by the supervisor when it has the lock, removed when the VM ended in order.
   Result<void> begin_session() const;
   Result<void> end_session() const;
+  // The machine died under its supervisor: the record stays and says why, for observe().
+  Result<void> end_session_crashed(std::string_view reason) const;
 
   Result<void> set_creating(std::string_view phase) const;
   Result<std::optional<std::string>> creating_phase() const;

@@ -97,6 +97,7 @@ Result<void> VmRegistry::remove(const VmName& name) const {
   COVE_TRY(clear_active_if(name));
   const auto hidden = home_.vms() / (std::string(kTrashPrefix) + new_object_id());
   COVE_TRY(rename_durably(directory.path(), hidden).context("deleting vm \"" + name.str() + "\""));
+  ::unlink(directory.ram_path().c_str());  // there only if it crashed
   return sweep_locked();
 }
 
