@@ -13,6 +13,7 @@ namespace {
 
 constexpr int kReadyFd = 3;
 constexpr int kLifetimeFd = 4;
+constexpr std::size_t kMaxWords = 8;  // lines
 constexpr auto kStopGrace = std::chrono::seconds(10);
 
 struct Pipes {
@@ -41,15 +42,21 @@ SpawnOptions command_of(const LaunchRequest& request, const Pipes& pipes, int lo
   return options;
 }
 
-// The last lines that are no JSON log records: what a dying program said.
+// The lines behind the last log record: what a dying program said.
 std::string last_words(const std::filesystem::path& log_file) {
   auto text = read_file(log_file, std::size_t{32} << 20U);
   if (!text.ok()) return {};
   std::vector<std::string> words;
   for (const auto line : split(*text, '\n')) {
-    if (!trim(line).empty()) words.emplace_back(trim(line));
+    const std::string_view word = trim(line);
+    if (word.empty()) continue;
+    // A log record after the words: they belong to an earlier run.
+    if (word.front() == '{') {
+      words.clear();
+    } else if (words.size() < kMaxWords) {
+      words.emplace_back(word);
+    }
   }
-  if (words.size() > 5) words.erase(words.begin(), words.end() - 5);
   return join(words, "\n  ");
 }
 
