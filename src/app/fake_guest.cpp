@@ -1,0 +1,138 @@
+#include "app/fake_guest.h"
+
+#include <poll.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <list>
+
+#include "agentd/services.h"
+#include "agentd/system_info.h"
+#include "base/files.h"
+#include "base/thread.h"
+#include "channel/agent_link.h"
+#include "channel/guest_channel.h"
+#include "proto/agent.pb.h"
+
+namespace cove {
+namespace {
+
+using namespace vz::agent::v1;
+
+constexpr const char* kVersion = "fake";
+
+// A root folder with one account: the caller, whom both realms run as.
+Result<TempDir> make_root() {
+  TempDir root = COVE_TRY(TempDir::create("/tmp", "cove-fake-guest"));
+  COVE_TRY(make_directories(root.path() / "etc" / "cove"));
+  const passwd* entry = ::getpwuid(::geteuid());
+  const std::string name = entry != nullptr ? entry->pw_name : "user";
+  const std::string home = entry != nullptr ? entry->pw_dir : "/";
+  const std::string ids = std::to_string(::geteuid()) + ":" + std::to_string(::getegid());
+  COVE_TRY(write_file_atomic(root.path() / "etc/passwd", name + ":x:" + ids + "::" + home + ":/bin/sh\n"));
+  COVE_TRY(write_file_atomic(root.path() / "etc/group", name + ":x:" + std::to_string(::getegid()) + ":\n"));
+  COVE_TRY(write_file_atomic(root.path() / "etc/cove/agent.conf", "user=" + name + "\n"));
+  return root;
+}
+
+class FakeGuestAgent final : public FakeGuest {
+ public:
+  FakeGuestAgent(FakeGuestPorts ports, TempDir root)
+      : ports_(std::move(ports)),
+        root_(std::move(root)),
+        system_{agentd::Realm::Kind::kSystem, root_.path(), kVersion},
+        user_{agentd::Realm::Kind::kUser, root_.path(), kVersion} {
+    for (const auto* realm : {&system_, &user_}) {
+      rpc::Handlers& handlers = realm == &system_ ? system_handlers_ : user_handlers_;
+      agentd::register_exec_service(handlers, *realm);
+      agentd::register_attach_service(handlers, *realm);
+    }
+    agentd::register_file_service(system_handlers_, system_);
+    register_power();
+    thread_ = Thread("fake-guest", [this] { run(); });
+  }
+  ~FakeGuestAgent() override {
+    over_.cancel();
+    thread_.join();
+  }
+
+ private:
+  struct Session {
+    std::atomic<bool> finished{false};
+    Thread thread;
+  };
+
+  void register_power() {
+    const std::string service = "/vz.agent.v1.Agent/";
+    system_handlers_.unary<PingRequest, PingResponse>(
+        service + "Ping", [](const OpContext&, const PingRequest&, PingResponse& reply) -> Result<void> {
+          reply.set_version(kVersion);
+          return {};
+        });
+    system_handlers_.unary<InfoRequest, InfoResponse>(
+        service + "Info", [this](const OpContext&, const InfoRequest&, InfoResponse& reply) -> Result<void> {
+          agentd::fill_info(system_, reply);
+          return {};
+        });
+    system_handlers_.unary<ShutdownRequest, ShutdownResponse>(
+        service + "Shutdown",
+        [this](const OpContext&, const ShutdownRequest&, ShutdownResponse&) -> Result<void> {
+          ports_.power_off();
+          return {};
+        });
+    system_handlers_.unary<RebootRequest, RebootResponse>(
+        service + "Reboot", [this](const OpContext&, const RebootRequest&, RebootResponse&) -> Result<void> {
+          ports_.reboot();
+          return {};
+        });
+  }
+
+  void accept(std::uint32_t port, UniqueFd stream) {
+    sessions_.remove_if([](const auto& session) { return session->finished.load(); });
+    if (port != kSystemRealmPort && port != kUserRealmPort) return;
+    const rpc::Handlers& handlers = port == kSystemRealmPort ? system_handlers_ : user_handlers_;
+    auto session = std::make_unique<Session>();
+    auto fd = std::make_shared<UniqueFd>(std::move(stream));
+    session->thread = Thread("fake-agent-rpc", [this, &handlers, fd, &finished = session->finished] {
+      static_cast<void>(rpc::serve({over_.token(), Deadline()}, std::move(*fd), handlers));
+      finished.store(true);
+    });
+    sessions_.push_back(std::move(session));
+  }
+
+  void run() {
+    AgentLink::Options options;
+    options.role = AgentLink::Role::kGuest;
+    options.on_accept = [this](std::uint32_t port, UniqueFd fd) { accept(port, std::move(fd)); };
+    const auto link = AgentLink::create(std::move(ports_.agent), std::move(options));
+    if (!link.ok()) return;
+    const int cancel_fd = over_.token().fd();
+    while (link.value()->state() != AgentLink::State::kClosed && !over_.token().cancelled()) {
+      pollfd fds[2] = {{link.value()->poll_fd(), POLLIN, 0}, {cancel_fd, POLLIN, 0}};
+      if (::poll(fds, 2, -1) < 0 && errno != EINTR) return;
+      if (fds[0].revents != 0) link.value()->process();
+    }
+  }
+
+  FakeGuestPorts ports_;
+  TempDir root_;
+  agentd::Realm system_;
+  agentd::Realm user_;
+  rpc::Handlers system_handlers_;
+  rpc::Handlers user_handlers_;
+  CancelSource over_;
+  std::list<std::unique_ptr<Session>> sessions_;
+  Thread thread_;
+};
+
+}  // namespace
+
+std::unique_ptr<FakeGuest> make_fake_guest(FakeGuestPorts ports) {
+  auto root = make_root();
+  if (!root.ok()) return nullptr;
+  return std::make_unique<FakeGuestAgent>(std::move(ports), std::move(root).value());
+}
+
+}  // namespace cove

@@ -1,0 +1,175 @@
+// cove-vm: the supervisor of one VM. Started by the launcher; nobody types this command line.
+//   cove-vm -home DIR -vm NAME [-ready-fd N] [-lifetime-fd N] [-forward ADDRESS:HOST:GUEST]...
+// Environment: COVE_BACKEND=fake runs machines without a guest (COVE_FAKE: their options as JSON);
+// COVE_ACCEL=kvm|tcg demands an accelerator; COVE_LOG=debug; COVE_TEST_KILL_AT=STEP ends the process by
+// SIGKILL at a step of its life, for crash tests.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "agent/rpc_agent_client.h"
+#include "app/fake_guest.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "catalog/image_cache.h"
+#include "disk/disk_nodes.h"
+#include "hypervisor/fake/fake_hypervisor.h"
+#include "hypervisor/qemu/qemu_hypervisor.h"
+#include "net/port_forward.h"
+#include "supervisor/supervisor.h"
+
+namespace {
+
+using namespace cove;
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+struct Arguments {
+  std::string home;
+  std::string vm;
+  int ready_fd = -1;
+  int lifetime_fd = -1;
+  std::vector<PortForward> forwards;
+};
+
+Result<int> inherited_fd(const std::string& text) {
+  const auto number = parse_u64(text);
+  if (!number || *number < 3 || *number > 1023 ||
+      ::fcntl(static_cast<int>(*number), F_SETFD, FD_CLOEXEC) < 0) {
+    return Error(Code::kInvalidArgument, "not an inherited descriptor: " + text);
+  }
+  return static_cast<int>(*number);
+}
+
+Result<Arguments> parse_arguments(const std::vector<std::string>& words) {
+  Arguments arguments;
+  for (std::size_t i = 0; i < words.size(); i += 2) {
+    const std::string& name = words[i];
+    if (i + 1 == words.size()) return Error(Code::kInvalidArgument, name + " needs a value");
+    const std::string& value = words[i + 1];
+    if (name == "-home") {
+      arguments.home = value;
+    } else if (name == "-vm") {
+      arguments.vm = value;
+    } else if (name == "-ready-fd") {
+      arguments.ready_fd = COVE_TRY(inherited_fd(value));
+    } else if (name == "-lifetime-fd") {
+      arguments.lifetime_fd = COVE_TRY(inherited_fd(value));
+    } else if (name == "-forward") {
+      const ForwardSpec forward = COVE_TRY(parse_forward(value));
+      arguments.forwards.push_back({forward.host_address, forward.host_port, forward.guest_port});
+    } else {
+      return Error(Code::kInvalidArgument, "unknown argument: " + name);
+    }
+  }
+  if (arguments.home.empty() || arguments.vm.empty()) {
+    return Error(Code::kInvalidArgument, "-home and -vm are needed");
+  }
+  return arguments;
+}
+
+struct Backend {
+  std::unique_ptr<Hypervisor> hypervisor;
+  std::string accelerator_reason;
+  GreetingOptions::Depth greeting = GreetingOptions::Depth::kFull;
+};
+
+Result<Backend> make_fake() {
+  FakeOptions options;
+  if (const std::string text = variable("COVE_FAKE"); !text.empty()) {
+    options = COVE_TRY(FakeOptions::from_json(COVE_TRY(Json::parse(text))).context("COVE_FAKE"));
+  }
+  options.guest = make_fake_guest;
+  return Backend{make_fake_hypervisor(std::move(options)), "", GreetingOptions::Depth::kHelloOnly};
+}
+
+Result<Backend> make_backend(const Home& home, const VmConfig& config) {
+  const std::string wanted = variable("COVE_BACKEND");
+  if (wanted == "fake") return make_fake();
+  if (!wanted.empty() && wanted != "qemu") {
+    return Error(Code::kInvalidArgument, "COVE_BACKEND: there is no backend " + wanted);
+  }
+  QemuHostOptions options;
+  options.arch = config.arch;
+  options.path = variable("PATH");
+  options.cache_file = home.cache() / "qemu-host.json";
+  const std::string accel = variable("COVE_ACCEL");
+  if (accel == "kvm") options.accel = Accel::kKvm;
+  if (accel == "tcg") options.accel = Accel::kTcg;
+  QemuHost host = COVE_TRY(find_qemu({{}, Deadline::after(std::chrono::seconds(60))}, options));
+  std::string reason = host.accel_reason;
+  return Backend{make_qemu_hypervisor(std::move(host)), std::move(reason), GreetingOptions::Depth::kFull};
+}
+
+Result<MachinePaths> locate_files(const VmDirectory& directory, const VmConfig& config) {
+  const Home& home = directory.home();
+  MachinePaths paths;
+  paths.root_disk = COVE_TRY(DiskNodes(home.root()).path_of(config.root_disk)).string();
+  paths.nvram = directory.nvram().string();
+  paths.ram = directory.ram_path().string();
+  if (variable("COVE_BACKEND") == "fake") return paths;
+  const auto image = COVE_TRY(ImageCache(home.root()).find_digest(config.image_digest));
+  if (!image) {
+    if (config.boot != BootMode::kKernel) return paths;
+    return Error(Code::kNotFound, "the image of this vm is not in the cache: " + config.image)
+        .hint("build it again: cove image build " + config.image);
+  }
+  paths.kernel = image->kernel().string();
+  paths.initrd = image->initrd().string();
+  paths.cmdline =
+      image->manifest.command_line + " " + kernel_arguments(directory.name().str(), config.machine_id);
+  return paths;
+}
+
+std::function<void(std::string_view)> kill_hook() {
+  const std::string at = variable("COVE_TEST_KILL_AT");
+  if (at.empty()) return nullptr;
+  return [at](std::string_view step) {
+    if (step == at) ::kill(::getpid(), SIGKILL);
+  };
+}
+
+Result<void> supervise(Arguments arguments, ReadyReporter& reporter) {
+  const Home home(arguments.home);
+  const VmDirectory directory(home, COVE_TRY(VmName::parse(arguments.vm)));
+  if (!directory.exists()) return Error(Code::kNotFound, "no such vm: " + arguments.vm);
+  const LogLevel level = variable("COVE_LOG") == "debug" ? LogLevel::kDebug : LogLevel::kInfo;
+  COVE_TRY(log_to_file(directory.supervisor_log(), level));
+  reporter.step("looking at the host");
+  const Backend backend = COVE_TRY(make_backend(home, COVE_TRY(directory.load_config())));
+  const SupervisorParts parts{
+      *backend.hypervisor,
+      [](GuestChannel& channel) { return make_rpc_agent_client(connect_through(channel), COVE_VERSION); },
+      [&directory](const VmConfig& config) { return locate_files(directory, config); },
+      backend.accelerator_reason,
+      backend.greeting,
+      kill_hook()};
+  SupervisorOptions options{directory, std::move(arguments.forwards), UniqueFd(arguments.lifetime_fd)};
+  log_info("supervisor starts", {{"vm", arguments.vm}, {"version", COVE_VERSION}});
+  auto outcome = Supervisor::run(std::move(options), parts, reporter);
+  log_info("supervisor ends", {{"outcome", outcome.ok() ? "stopped" : outcome.error().message()}});
+  return outcome;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ::signal(SIGPIPE, SIG_IGN);
+  ::umask(0077);
+  auto arguments = parse_arguments({argv + 1, argv + argc});
+  if (!arguments.ok()) {
+    std::fprintf(stderr, "cove-vm: %s\n", arguments.error().message().c_str());
+    return 2;
+  }
+  ReadyReporter reporter{UniqueFd(arguments->ready_fd)};
+  const auto outcome = supervise(std::move(arguments).value(), reporter);
+  reporter.finish(outcome);
+  return outcome.ok() ? 0 : 1;
+}

@@ -1,0 +1,156 @@
+#include "supervisor/agent_keeper.h"
+
+#include <future>
+
+#include "base/log.h"
+
+namespace cove {
+namespace {
+
+constexpr auto kHelloLimit = std::chrono::seconds(30);
+
+void work_through(Mailbox<std::function<void()>>& box) {
+  for (;;) {
+    auto job = box.take({});
+    if (!job.ok() || !job->has_value()) return;
+    (**job)();
+  }
+}
+
+}  // namespace
+
+std::string_view to_string(AgentStatus::State state) {
+  switch (state) {
+    case AgentStatus::State::kConnected:
+      return "connected";
+    case AgentStatus::State::kLost:
+      return "lost";
+    default:
+      return "waiting";
+  }
+}
+
+AgentKeeper::AgentKeeper(EventLoop& relay, const AgentClientFactory& make_client, GreetingOptions options,
+                         FactBoard& facts)
+    : relay_(relay), options_(std::move(options)), facts_(facts), client_(make_client(slot_)) {
+  greeter_ = Thread("agent-greeter", [this] { work_through(greetings_); });
+  worker_ = Thread("agent-worker", [this] { work_through(jobs_); });
+}
+
+AgentKeeper::~AgentKeeper() {
+  detach();
+  ending_.cancel();
+  greetings_.close();
+  jobs_.close();
+  greeter_.join();
+  worker_.join();
+  client_.reset();
+  // The link's callbacks come from the relay loop: when this has run there, the last one has.
+  std::promise<void> passed;
+  relay_.post([&passed] { passed.set_value(); });
+  passed.get_future().wait();
+}
+
+void AgentKeeper::attach(UniqueFd socket) {
+  auto fd = std::make_shared<UniqueFd>(std::move(socket));
+  relay_.post([this, fd] {
+    auto channel = VirtioSerialChannel::create(relay_, std::move(*fd),
+                                               [this](AgentLink::State state) { link_changed(state); });
+    if (!channel.ok()) {
+      log_error("agent link failed", {{"reason", channel.error().message()}});
+      return;
+    }
+    // It lives on the relay loop, but its last user may be any thread.
+    EventLoop* relay = &relay_;
+    slot_.set(ChannelSlot::Shared(
+        channel->release(), [relay](VirtioSerialChannel* last) { relay->post([last] { delete last; }); }));
+  });
+}
+
+void AgentKeeper::detach() {
+  known_.with([](Known& known) {
+    known.greeting.cancel();
+    known.status.state = AgentStatus::State::kWaiting;
+  });
+  slot_.set(nullptr);
+}
+
+AgentStatus AgentKeeper::status() const {
+  return known_.read([](const Known& known) { return known.status; });
+}
+
+std::optional<AgentLink::Counters> AgentKeeper::link_counters() const {
+  const auto channel = slot_.get();
+  if (channel == nullptr) return std::nullopt;
+  return channel->counters();
+}
+
+void AgentKeeper::set_lost(const char* how) {
+  const bool was_there = known_.with([&](Known& known) {
+    known.greeting.cancel();
+    const bool there = known.status.state == AgentStatus::State::kConnected;
+    if (there) {
+      known.status.state = AgentStatus::State::kLost;
+      known.status.last_error = how;
+      known.status.last_seen = std::chrono::system_clock::now();
+    }
+    return there;
+  });
+  if (was_there) facts_.miss(fact::kAgent, how);
+}
+
+void AgentKeeper::link_changed(AgentLink::State state) {
+  if (state != AgentLink::State::kUp) {
+    return set_lost(state == AgentLink::State::kClosed ? "its link ended" : "it stopped answering");
+  }
+  const CancelToken cancel = known_.with([](Known& known) {
+    known.greeting.cancel();  // an earlier appearance's greeting is of no use any more
+    known.greeting = CancelSource();
+    ++known.appearances;
+    return known.greeting.token();
+  });
+  const OpContext no_wait{{}, Deadline::after(std::chrono::nanoseconds(0))};
+  static_cast<void>(greetings_.put(no_wait, [this, cancel] { greet(cancel); }));
+}
+
+void AgentKeeper::greet(const CancelToken& cancel) {
+  if (cancel.cancelled()) return;
+  const OpContext ctx{cancel, {}};
+  const auto hello = client_->hello(ctx.with_timeout(kHelloLimit), GuestAgentClient::Realm::kSystem);
+  if (!hello.ok()) {
+    if (cancel.cancelled()) return;
+    log_warn("the agent's hello failed", {{"reason", hello.error().message()}});
+    facts_.miss(fact::kAgent, "its link is up, but: " + hello.error().message());
+    known_.with([&](Known& known) { known.status.last_error = hello.error().message(); });
+    return;
+  }
+  facts_.meet(fact::kAgent, "version " + hello->agent_version);
+  known_.with([&](Known& known) {
+    known.status = {AgentStatus::State::kConnected, hello->agent_version, "",
+                    std::chrono::system_clock::now()};
+  });
+  log_info("agent connected", {{"version", hello->agent_version}});
+  static_cast<void>(greet_agent(ctx, *client_, options_, facts_, clock_));
+}
+
+Result<void> AgentKeeper::reconnect(const OpContext& ctx) {
+  const auto channel = slot_.get();
+  if (channel == nullptr) return Error(Code::kUnavailable, "the vm has no agent link now");
+  COVE_TRY(channel->wait_up(ctx));
+  const std::uint64_t before = known_.read([](const Known& known) { return known.appearances; });
+  channel->raise_epoch();
+  return known_.wait(ctx, [before](const Known& known) {
+    return known.appearances > before && known.status.state == AgentStatus::State::kConnected;
+  });
+}
+
+void AgentKeeper::run_later(std::chrono::milliseconds limit, Job job,
+                            std::function<void(Result<void>)> done) {
+  const OpContext no_wait{{}, Deadline::after(std::chrono::nanoseconds(0))};
+  auto work = [this, limit, job = std::move(job), done] {
+    done(job({ending_.token(), Deadline::after(limit)}, *client_));
+  };
+  if (auto queued = jobs_.put(no_wait, std::move(work)); !queued.ok()) done(std::move(queued));
+}
+
+}  // namespace cove

@@ -1,0 +1,79 @@
+// AgentKeeper: the host's side of one VM's guest agent over the machine's whole life: the link, the client,
+// the greeting at each appearance, and what is known about it. Owned by the supervisor; made and destroyed on
+// its loop's thread. Members may be called from any thread. Nothing here runs periodically: the link tells.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/event_loop.h"
+#include "base/guarded.h"
+#include "base/thread.h"
+#include "supervisor/agent_greeting.h"
+#include "supervisor/channel_slot.h"
+
+namespace cove {
+
+using AgentClientFactory = std::function<std::unique_ptr<GuestAgentClient>(GuestChannel&)>;
+
+struct AgentStatus {
+  enum class State : std::uint8_t { kWaiting, kConnected, kLost };
+  State state = State::kWaiting;
+  std::string version;
+  std::string last_error;
+  std::chrono::system_clock::time_point last_seen{};
+};
+std::string_view to_string(AgentStatus::State state);
+
+class AgentKeeper {
+ public:
+  AgentKeeper(EventLoop& relay, const AgentClientFactory& make_client, GreetingOptions options,
+              FactBoard& facts);
+  ~AgentKeeper();
+  AgentKeeper(const AgentKeeper&) = delete;
+
+  // The agent socket of a machine that is about to start.
+  void attach(UniqueFd socket);
+  // The machine is gone.
+  void detach();
+
+  GuestAgentClient& client() { return *client_; }
+  GuestChannel& channel() { return slot_; }
+  AgentStatus status() const;
+  bool connected() const { return status().state == AgentStatus::State::kConnected; }
+  // nullopt while no machine runs.
+  std::optional<AgentLink::Counters> link_counters() const;
+  // Drops every stream to the agent and waits until it has answered anew.
+  Result<void> reconnect(const OpContext& ctx);
+
+  // On a thread of its own, one after another; `done` is called there.
+  using Job = std::function<Result<void>(const OpContext&, GuestAgentClient&)>;
+  void run_later(std::chrono::milliseconds limit, Job job, std::function<void(Result<void>)> done);
+
+ private:
+  struct Known {
+    AgentStatus status;
+    CancelSource greeting;  // of the appearance being greeted
+    std::uint64_t appearances = 0;
+  };
+
+  void link_changed(AgentLink::State state);
+  void greet(const CancelToken& cancel);
+  void set_lost(const char* how);
+
+  EventLoop& relay_;
+  GreetingOptions options_;
+  FactBoard& facts_;
+  SystemClock clock_;
+  ChannelSlot slot_;
+  std::unique_ptr<GuestAgentClient> client_;
+  Guarded<Known> known_;
+  CancelSource ending_;
+  Mailbox<std::function<void()>> greetings_{16};
+  Mailbox<std::function<void()>> jobs_{16};
+  Thread greeter_;
+  Thread worker_;
+};
+
+}  // namespace cove

@@ -1,0 +1,61 @@
+// ConsoleHub: between a guest's serial console and whoever looks at it: writes serial.log, keeps the tail,
+// copies output to every reader and every reader's input to the guest. Lives on the relay loop; the members
+// may be called from any thread. A reader that does not read loses output, with a note; it never holds up the
+// guest or other readers.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/event_loop.h"
+#include "base/guarded.h"
+#include "base/result.h"
+#include "control/raw_stream.h"
+#include "supervisor/console_log.h"
+
+namespace cove {
+
+class ConsoleHub {
+ public:
+  // `on_first_output` is called on the relay loop, once for each attach_guest().
+  static Result<std::unique_ptr<ConsoleHub>> create(EventLoop& relay, const std::filesystem::path& log_path,
+                                                    std::function<void()> on_first_output);
+  // Destroy it on the relay loop.
+  ~ConsoleHub();
+
+  // The guest's console from now on; an earlier one is closed. Readers stay.
+  void attach_guest(UniqueFd console);
+  // A reader that leaves by closing; it first gets up to replay_bytes of the latest output.
+  void add_reader(RawStream stream, std::size_t replay_bytes);
+  std::vector<std::string> last_lines(std::size_t count) const;
+
+ private:
+  struct Reader;
+
+  ConsoleHub(EventLoop& relay, ConsoleLog log, std::function<void()> on_first_output);
+  void guest_readable();
+  void take_output(std::string_view bytes);
+  void deliver(std::string_view bytes);
+  void reader_readable(Reader& reader);
+  void type(std::string_view bytes);
+  void flush_input();
+  void remove(const Reader& reader);
+
+  EventLoop& relay_;
+  ConsoleLog log_;
+  std::function<void()> on_first_output_;
+  Guarded<ConsoleTail> tail_;
+  UniqueFd guest_;
+  bool spoken_ = false;
+  std::string input_;  // typed, not yet taken by the guest
+  Registration guest_read_;
+  Registration guest_write_;
+  std::list<std::unique_ptr<Reader>> readers_;
+  std::shared_ptr<char> alive_ = std::make_shared<char>();
+};
+
+}  // namespace cove

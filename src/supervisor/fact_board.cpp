@@ -1,0 +1,91 @@
+#include "supervisor/fact_board.h"
+
+#include "base/check.h"
+
+namespace cove {
+
+const FactState* FactBoard::Board::look(std::string_view name) const {
+  for (const auto& entry : facts) {
+    if (entry.name == name) return &entry;
+  }
+  return nullptr;
+}
+
+FactState& FactBoard::Board::find(std::string_view name) {
+  for (auto& entry : facts) {
+    if (entry.name == name) return entry;
+  }
+  check_failed("a fact of this board", __FILE__, __LINE__);
+}
+
+FactBoard::FactBoard(std::vector<std::string_view> names) {
+  board_.with([&](Board& board) {
+    for (const auto name : names) {
+      FactState state;
+      state.name = name;
+      board.facts.push_back(std::move(state));
+    }
+  });
+}
+
+void FactBoard::meet(std::string_view name, std::string evidence) {
+  board_.with([&](Board& board) {
+    FactState& state = board.find(name);
+    if (!state.met) state.met_at = std::chrono::system_clock::now();
+    state.met = true;
+    state.evidence = std::move(evidence);
+  });
+}
+
+void FactBoard::miss(std::string_view name, std::string evidence) {
+  board_.with([&](Board& board) {
+    FactState& state = board.find(name);
+    state.met = false;
+    state.evidence = std::move(evidence);
+  });
+}
+
+void FactBoard::start_over(std::string_view why) {
+  board_.with([&](Board& board) {
+    for (auto& state : board.facts) {
+      if (state.name == fact::kProcess) continue;
+      state.met = false;
+      state.evidence = why;
+    }
+  });
+}
+
+void FactBoard::close(std::string why) {
+  board_.with([&](Board& board) {
+    if (board.closed.empty()) board.closed = std::move(why);
+  });
+}
+
+bool FactBoard::knows(std::string_view name) const {
+  return board_.read([&](const Board& board) { return board.look(name) != nullptr; });
+}
+
+bool FactBoard::met(std::string_view name) const {
+  return board_.read([&](const Board& board) {
+    const FactState* state = board.look(name);
+    return state != nullptr && state->met;
+  });
+}
+
+std::vector<FactState> FactBoard::all() const {
+  return board_.read([](const Board& board) { return board.facts; });
+}
+
+Result<void> FactBoard::wait(const OpContext& ctx, std::string_view name) {
+  if (!knows(name)) return Error(Code::kNotFound, "no such fact here: " + std::string(name));
+  std::string closed;
+  COVE_TRY(board_.wait(
+      ctx, [&](const Board& board) { return board.look(name)->met || !board.closed.empty(); },
+      [&](const Board& board) {
+        if (!board.look(name)->met) closed = board.closed;
+      }));
+  if (!closed.empty()) return Error(Code::kAborted, closed);
+  return {};
+}
+
+}  // namespace cove

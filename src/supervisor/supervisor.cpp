@@ -1,0 +1,282 @@
+#include "supervisor/supervisor.h"
+
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/files.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/strings.h"
+#include "supervisor/command_executor.h"
+
+namespace cove {
+
+Supervisor::Supervisor(SupervisorOptions options, const SupervisorParts& parts, ReadyReporter& reporter)
+    : options_(std::move(options)), parts_(parts), reporter_(reporter), loop_(make_event_loop()) {}
+
+Supervisor::~Supervisor() = default;
+
+Result<void> Supervisor::run(SupervisorOptions options, const SupervisorParts& parts,
+                             ReadyReporter& reporter) {
+  Supervisor supervisor(std::move(options), parts, reporter);
+  return supervisor.finish(supervisor.serve_until_end());
+}
+
+void Supervisor::step(std::string_view name) {
+  log_debug("step", {{"name", std::string(name)}});
+  if (parts_.at_step) parts_.at_step(name);
+}
+
+Result<void> Supervisor::serve_until_end() {
+  COVE_TRY(watch_signals());
+  lock_ = COVE_TRY(options_.directory.lock("supervisor"));
+  step("locked");
+  COVE_TRY(prepare());
+  COVE_TRY(open_sockets());
+  step("listening");
+  reporter_.step("starting the machine");
+  loop_->post([this] { start_machine(); });
+  // A stop that came from a callback before run() would be lost, so the loop is asked until it is over.
+  while (!outcome_) loop_->run();
+  return std::move(*outcome_);
+}
+
+void Supervisor::start_machine() {
+  power_->start([this](Result<void> started) {
+    if (!started.ok()) {
+      outcome_ = std::move(started);
+      loop_->stop();
+      return;
+    }
+    step("running");
+    reporter_.finish({});
+  });
+}
+
+Result<void> Supervisor::prepare() {
+  const VmDirectory& directory = options_.directory;
+  config_ = COVE_TRY(directory.load_config());
+  if (!path_exists(directory.token_path())) COVE_TRY(directory.write_new_token());
+  token_ = COVE_TRY(directory.load_token());
+  const MachinePaths paths = COVE_TRY(parts_.locate_files(config_));
+  const MachineSpec spec = COVE_TRY(parts_.hypervisor.plan(config_, paths));
+  COVE_TRY(directory.begin_session());
+  session_ = true;
+  step("session begun");
+  COVE_TRY(start_network(spec));
+
+  GreetingOptions greeting{directory.name().str(), config_.user, guest_address_, parts_.greeting};
+  facts_ = std::make_unique<FactBoard>(fact_names_for(greeting));
+  relay_ = std::make_unique<LoopThread>("relay");
+  console_ = COVE_TRY(ConsoleHub::create(relay_->loop(), directory.serial_log(), [this] {
+    facts_->meet(fact::kKernel, "the serial console has spoken");
+  }));
+  agent_ = std::make_unique<AgentKeeper>(relay_->loop(), parts_.make_agent, std::move(greeting), *facts_);
+  VmPower::Surroundings& surroundings = *this;
+  power_ = std::make_unique<VmPower>(*loop_, parts_.hypervisor, spec, surroundings);
+  return {};
+}
+
+Result<void> Supervisor::start_network(const MachineSpec& spec) {
+  const DeviceSpec* nic = spec.find(DeviceKind::kNic);
+  if (nic == nullptr) return {};
+  UserNetworkOptions options;
+  options.hostname = name().str();
+  if (nic->mtu > 0) options.mtu = nic->mtu;
+  network_ = COVE_TRY(UserNetwork::create(options).context("user network"));
+  guest_address_ = network_->facts().guest_address;
+  auto forwards = config_.forwards;
+  forwards.insert(forwards.end(), options_.forwards.begin(), options_.forwards.end());
+  for (const auto& forward : forwards) {
+    COVE_TRY(network_->add_forward({forward.host_address, forward.host_port, forward.guest_port})
+                 .context("forward " + std::to_string(forward.host_port) + ":" +
+                          std::to_string(forward.guest_port)));
+  }
+  return {};
+}
+
+Result<void> Supervisor::open_sockets() {
+  executor_ = std::make_unique<CommandExecutor>(*this);
+  ControlServerOptions control;
+  control.socket = options_.directory.control_socket();
+  control.token = token_;
+  control_ = COVE_TRY(ControlServer::start(*loop_, control, *executor_));
+  step("control socket bound");
+  agent_socket_ =
+      COVE_TRY(AgentSocket::start(*loop_, options_.directory.agent_socket(), token_, agent_->channel()));
+  return {};
+}
+
+Result<void> Supervisor::watch_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, number);
+  if (::pthread_sigmask(SIG_BLOCK, &set, nullptr) != 0) return Error(Code::kInternal, "blocking signals");
+  signals_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals_) return Error::from_errno(errno, "signalfd");
+  signal_watch_ = loop_->watch(signals_.get(), Ready::kRead, [this] { take_signal(); });
+  if (options_.lifetime) {
+    lifetime_watch_ = loop_->watch(options_.lifetime.get(), Ready::kRead, [this] {
+      lifetime_watch_.reset();
+      stop_in_order("its launcher is gone");
+    });
+  }
+  return {};
+}
+
+void Supervisor::take_signal() {
+  signalfd_siginfo info{};
+  while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
+    stop_in_order(::strsignal(static_cast<int>(info.ssi_signo)));
+  }
+}
+
+// The one place for an end that nobody asked for by a command. A second reason means: at once.
+void Supervisor::stop_in_order(const char* why) {
+  if (power_ == nullptr) return;
+  const bool again = power_->stopping();
+  log_info(again ? "stopping by force" : "stopping", {{"reason", why}});
+  StopRequest request;
+  request.manner = again ? StopRequest::Manner::kForce : StopRequest::Manner::kAsk;
+  request.timeout = options_.stop_timeout;
+  power_->stop(request, nullptr);
+}
+
+Result<void> Supervisor::wire(Machine& machine) {
+  console_->attach_guest(machine.take_console());
+  if (UniqueFd agent = machine.take_agent()) agent_->attach(std::move(agent));
+  if (network_ != nullptr) network_->attach({machine.take_net(), {}});
+  step("machine made");
+  return {};
+}
+
+void Supervisor::unwire() {
+  agent_->detach();
+  if (network_ != nullptr) network_->detach();
+  console_->attach_guest({});
+  facts_->start_over("the machine ended");
+  facts_->miss(fact::kProcess, "the machine ended");
+}
+
+void Supervisor::machine_event(const MachineEvent& event) {
+  using Kind = MachineEvent::Kind;
+  log_info("machine event", {{"kind", std::string(to_string(event.kind))},
+                             {"state", std::string(to_string(event.state))},
+                             {"text", event.text}});
+  switch (event.kind) {
+    case Kind::kStateChanged:
+      if (event.state == MachineState::kRunning && !facts_->met(fact::kProcess)) {
+        const MachineInfo info = power_->machine()->info();
+        facts_->meet(fact::kProcess, info.backend + " process " + std::to_string(info.pid));
+      }
+      break;
+    case Kind::kGuestReset:
+      panic_.clear();
+      facts_->start_over("the guest rebooted");
+      break;
+    case Kind::kGuestPanicked:
+      panic_ = event.text.empty() ? "the guest's kernel panicked" : event.text;
+      break;
+    default:
+      break;
+  }
+}
+
+bool Supervisor::ask_agent(Wish wish, std::function<void(Result<void>)> done) {
+  if (!agent_->connected()) return false;
+  step("asking the guest");
+  agent_->run_later(
+      std::chrono::seconds(10),
+      [wish](const OpContext& ctx, GuestAgentClient& agent) {
+        return wish == Wish::kReboot ? agent.reboot(ctx) : agent.shutdown(ctx, GuestAgentClient::Force::kNo);
+      },
+      std::move(done));
+  return true;
+}
+
+void Supervisor::ended(const VmEnd& end) {
+  if (outcome_) return;
+  step("machine ended");
+  if (end.state == MachineState::kStopped) {
+    outcome_.emplace();
+  } else {
+    crashed_ = true;
+    std::string text = end.text.empty() ? "the machine ended" : end.text;
+    if (!end.evidence.empty()) text += ": " + join(end.evidence, "; ");
+    outcome_ = Error(Code::kAborted, std::move(text));
+  }
+  // Posted: answers to those who waited for this end go out first.
+  loop_->post([this] { loop_->stop(); });
+}
+
+VmSnapshot Supervisor::snapshot() const {
+  VmSnapshot snapshot;
+  snapshot.state = power_->state();
+  snapshot.reason = power_->reason();
+  if (snapshot.reason.empty()) snapshot.reason = panic_;
+  if (power_->machine() != nullptr) snapshot.machine = power_->machine()->info();
+  const bool paused_by_fault = snapshot.state == MachineState::kPaused && power_->machine() != nullptr &&
+                               !power_->machine()->pause_reason().empty();
+  if (paused_by_fault) {
+    snapshot.hint = "free space on the file system of " + options_.directory.home().root().string() +
+                    ", then: cove resume " + name().str();
+  } else if (!panic_.empty()) {
+    snapshot.hint = "see: cove logs " + name().str() + "; then: cove restart -force " + name().str();
+  }
+  return snapshot;
+}
+
+Result<void> Supervisor::with_console_lines(Result<void> outcome) const {
+  const auto lines = console_->last_lines(3);
+  if (lines.empty()) return outcome;
+  return Error(outcome.error().code(),
+               outcome.error().message() + "; last console lines: " + join(lines, " | "));
+}
+
+std::map<std::string, std::uint64_t> Supervisor::metrics() const {
+  std::map<std::string, std::uint64_t> counters;
+  if (network_ != nullptr) {
+    const NetworkCounters net = network_->counters();
+    counters["net_frames_to_guest"] = net.frames.frames_out;
+    counters["net_bytes_to_guest"] = net.frames.bytes_out;
+    counters["net_frames_from_guest"] = net.frames.frames_in;
+    counters["net_bytes_from_guest"] = net.frames.bytes_in;
+    counters["net_frames_dropped"] = net.frames.dropped_out + net.frames.dropped_in;
+    counters["net_wakeups"] = net.wakeups;
+    counters["net_descriptors"] = net.descriptors;
+  }
+  if (const auto link = agent_->link_counters()) {
+    counters["agent_wakeups"] = link->wakeups;
+    counters["agent_bytes_from_guest"] = link->bytes_in;
+    counters["agent_bytes_to_guest"] = link->bytes_out;
+    counters["agent_epochs"] = link->epochs;
+  }
+  return counters;
+}
+
+// Every way out comes by here: the files say what is true before the lock is given up.
+Result<void> Supervisor::finish(Result<void> outcome) {
+  if (facts_ != nullptr)
+    facts_->close(outcome.ok() ? "the vm stopped" : "the vm ended: " + outcome.error().message());
+  control_.reset();
+  agent_socket_.reset();
+  step("sockets closed");
+  power_.reset();
+  agent_.reset();
+  if (crashed_) outcome = with_console_lines(std::move(outcome));
+  if (console_ != nullptr) relay_->do_on_loop([this] { console_.reset(); });
+  relay_.reset();
+  network_.reset();
+  if (session_) {
+    const VmDirectory& directory = options_.directory;
+    auto closed =
+        crashed_ ? directory.end_session_crashed(outcome.error().message()) : directory.end_session();
+    if (!closed.ok()) log_error("ending the session failed", {{"reason", closed.error().message()}});
+  }
+  step("session ended");
+  reporter_.finish(outcome);
+  return outcome;
+}
+
+}  // namespace cove

@@ -1,0 +1,199 @@
+#include "supervisor/vm_power.h"
+
+#include "base/log.h"
+
+namespace cove {
+namespace {
+
+// How long an agent that took the wish may leave the guest running before the power button is tried too.
+constexpr int kButtonShare = 2;
+
+}  // namespace
+
+VmPower::VmPower(EventLoop& loop, Hypervisor& hypervisor, MachineSpec spec, Surroundings& surroundings)
+    : loop_(loop), hypervisor_(hypervisor), spec_(std::move(spec)), surroundings_(surroundings) {}
+
+VmPower::~VmPower() = default;
+
+MachineState VmPower::state() const {
+  if (machine_ == nullptr) return boot_again_ ? MachineState::kStarting : MachineState::kStopped;
+  if (starting_) return MachineState::kStarting;
+  return machine_->state();
+}
+
+std::string VmPower::reason() const {
+  if (stop_ && stop_->request.manner != StopRequest::Manner::kForce) {
+    const auto left = stop_->force_at - std::chrono::steady_clock::now();
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left).count();
+    return "is being stopped (asked; by force in " + std::to_string(seconds < 0 ? 0 : seconds) + " s)";
+  }
+  if (stop_) return "is being stopped by force";
+  if (reboot_ || boot_again_) return "is being restarted";
+  return machine_ == nullptr ? std::string() : machine_->pause_reason();
+}
+
+void VmPower::later(Done<void> done, Result<void> result) {
+  if (!done) return;
+  loop_.post([done = std::move(done), result = std::move(result)] { done(result); });
+}
+
+Error VmPower::wrong_state(const char* what) const {
+  return Error(Code::kFailedPrecondition,
+               std::string("cannot ") + what + " VM in state: " + std::string(to_string(state())));
+}
+
+Result<void> VmPower::make_machine() {
+  machine_ = COVE_TRY(hypervisor_.create(loop_, spec_));
+  listener_ = machine_->on_event([this](const MachineEvent& event) { on_event(event); });
+  return surroundings_.wire(*machine_);
+}
+
+void VmPower::start(Done<void> done) { boot(std::move(done)); }
+
+void VmPower::boot(Done<void> done) {
+  starting_ = true;
+  if (auto made = make_machine(); !made.ok()) {
+    starting_ = false;
+    return later(std::move(done), std::move(made));
+  }
+  machine_->start([this, done = std::move(done)](Result<void> started) {
+    starting_ = false;
+    done(std::move(started));
+  });
+}
+
+void VmPower::pause(Done<void> done) {
+  if (state() != MachineState::kRunning) return later(std::move(done), wrong_state("pause"));
+  machine_->pause(std::move(done));
+}
+
+void VmPower::resume(Done<void> done) {
+  if (state() != MachineState::kPaused) return later(std::move(done), wrong_state("resume"));
+  machine_->resume(std::move(done));
+}
+
+void VmPower::request_stop(Done<void> done) {
+  if (state() != MachineState::kRunning) return later(std::move(done), wrong_state("request stop"));
+  machine_->stop(StopMode::kRequest, std::move(done));
+}
+
+void VmPower::press_button() {
+  machine_->stop(StopMode::kRequest, [](Result<void> pressed) {
+    if (!pressed.ok()) log_warn("power button failed", {{"reason", pressed.error().message()}});
+  });
+}
+
+void VmPower::force() {
+  stop_->request.manner = StopRequest::Manner::kForce;
+  stop_->force_timer.reset();
+  machine_->stop(StopMode::kForce, [](Result<void> ended) {
+    if (!ended.ok()) log_error("stopping by force failed", {{"reason", ended.error().message()}});
+  });
+}
+
+void VmPower::stop(StopRequest request, Done<void> done) {
+  if (machine_ == nullptr) {
+    auto outcome = ended_ ? Result<void>() : Result<void>(wrong_state("stop"));
+    return later(std::move(done), std::move(outcome));
+  }
+  using Manner = StopRequest::Manner;
+  const bool harder = !stop_ || request.manner > stop_->request.manner;
+  if (!stop_) stop_.emplace();
+  if (done) stop_->done.push_back(std::move(done));
+  if (!harder) return;
+  // A guest that has not started, or stands still because of its disk, cannot hear.
+  const bool deaf = state() == MachineState::kStarting ||
+                    (state() == MachineState::kPaused && !machine_->pause_reason().empty());
+  stop_->request = request;
+  if (request.manner == Manner::kForce || deaf || request.timeout.count() <= 0) return force();
+  stop_->force_at = std::chrono::steady_clock::now() + request.timeout;
+  stop_->force_timer = loop_.after(request.timeout, [this] {
+    log_warn("the guest did not stop in time", {});
+    force();
+  });
+  const bool running = state() == MachineState::kRunning;
+  if (request.manner == Manner::kButton || !running) return press_button();
+  auto answered = [this, alive = std::weak_ptr<char>(alive_)](Result<void> asked) {
+    loop_.post([this, alive, asked] {
+      if (alive.expired() || machine_ == nullptr || !stop_ || asked.ok()) return;
+      log_warn("the agent did not take the wish to stop", {{"reason", asked.error().message()}});
+      if (stop_->request.manner == StopRequest::Manner::kAsk) press_button();
+    });
+  };
+  if (!surroundings_.ask_agent(Surroundings::Wish::kPowerOff, std::move(answered))) press_button();
+}
+
+void VmPower::restart(StopRequest request, Done<void> done) {
+  const bool can = machine_ != nullptr && !stop_ && !reboot_ && !boot_again_ &&
+                   (state() == MachineState::kRunning || state() == MachineState::kPaused);
+  if (!can) return later(std::move(done), wrong_state("restart"));
+  const bool ask = request.manner == StopRequest::Manner::kAsk && state() == MachineState::kRunning;
+  auto power_cycle = [this, request](Done<void> when_booted) {
+    boot_again_ = std::move(when_booted);
+    stop(request, nullptr);
+  };
+  auto answered = [this, power_cycle, alive = std::weak_ptr<char>(alive_)](Result<void> asked) {
+    loop_.post([this, power_cycle, alive, asked] {
+      if (alive.expired() || !reboot_ || asked.ok()) return;
+      Done<void> waiting = std::move(reboot_->done);
+      reboot_.reset();
+      power_cycle(std::move(waiting));
+    });
+  };
+  if (ask && surroundings_.ask_agent(Surroundings::Wish::kReboot, std::move(answered))) {
+    reboot_.emplace();
+    reboot_->done = std::move(done);
+    reboot_->timer = loop_.after(request.timeout / kButtonShare, [this, power_cycle] {
+      log_warn("the guest did not reboot in time", {});
+      Done<void> waiting = std::move(reboot_->done);
+      reboot_.reset();
+      power_cycle(std::move(waiting));
+    });
+    return;
+  }
+  power_cycle(std::move(done));
+}
+
+void VmPower::guest_started_over() {
+  if (!reboot_) return;
+  Done<void> done = std::move(reboot_->done);
+  reboot_.reset();
+  later(std::move(done), {});
+}
+
+void VmPower::on_event(const MachineEvent& event) {
+  surroundings_.machine_event(event);
+  if (event.kind == MachineEvent::Kind::kGuestReset) guest_started_over();
+  if (event.kind != MachineEvent::Kind::kEngineExited) return;
+  // Not inside the machine's own callback: it must not be destroyed there.
+  loop_.post(
+      [this, alive = std::weak_ptr<char>(alive_), end = VmEnd{event.state, event.text, event.evidence}] {
+        if (!alive.expired()) machine_gone(end);
+      });
+}
+
+void VmPower::machine_gone(VmEnd end) {
+  listener_.reset();
+  surroundings_.unwire();
+  machine_.reset();
+  starting_ = false;
+  auto stop = std::exchange(stop_, std::nullopt);
+  auto reboot = std::exchange(reboot_, std::nullopt);
+  Done<void> again = std::exchange(boot_again_, nullptr);
+  if (again && end.state == MachineState::kStopped) {
+    return boot([this, again](Result<void> booted) {
+      again(booted);
+      if (!booted.ok()) surroundings_.ended({MachineState::kCrashed, booted.error().message(), {}});
+    });
+  }
+  ended_ = true;
+  if (stop) {
+    for (auto& done : stop->done) done({});
+  }
+  const Error over(Code::kAborted, "the vm ended: " + end.text);
+  if (reboot) reboot->done(over);
+  if (again) again(over);
+  surroundings_.ended(end);
+}
+
+}  // namespace cove

@@ -1,0 +1,108 @@
+// VmPower: one VM's machine over restarts: starts it, stops it by asking first, restarts it, and says when it
+// has ended. Owned by the supervisor; loop's thread only. Done callbacks run exactly once, later. Everything
+// is driven by the machine's events; the only timer runs while a stop is under way.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/event_loop.h"
+#include "hypervisor/hypervisor.h"
+
+namespace cove {
+
+struct StopRequest {
+  enum class Manner : std::uint8_t {
+    kAsk,     // the agent, else the power button; by force after the timeout
+    kButton,  // the power button; by force after the timeout
+    kForce,
+  };
+  Manner manner = Manner::kAsk;
+  std::chrono::milliseconds timeout = std::chrono::seconds(60);
+};
+
+// How a machine ended, once and for all.
+struct VmEnd {
+  MachineState state = MachineState::kStopped;  // or kCrashed
+  std::string text;
+  std::vector<std::string> evidence;
+};
+
+class VmPower {
+ public:
+  // What power cannot know: the wiring and the agent.
+  class Surroundings {
+   public:
+    virtual ~Surroundings() = default;
+    // A machine was made and will be started: take its sockets.
+    virtual Result<void> wire(Machine& machine) = 0;
+    virtual void unwire() = 0;
+    virtual void machine_event(const MachineEvent& event) = 0;
+    // Asks the agent to power off or reboot; false: there is no agent to ask. `done` comes on any thread.
+    enum class Wish : std::uint8_t { kPowerOff, kReboot };
+    virtual bool ask_agent(Wish wish, std::function<void(Result<void>)> done) = 0;
+    // No machine runs any more and none will.
+    virtual void ended(const VmEnd& end) = 0;
+  };
+
+  VmPower(EventLoop& loop, Hypervisor& hypervisor, MachineSpec spec, Surroundings& surroundings);
+  ~VmPower();
+  VmPower(const VmPower&) = delete;
+
+  void start(Done<void> done);
+  void pause(Done<void> done);
+  void resume(Done<void> done);
+  // Presses the power button.
+  void request_stop(Done<void> done);
+  // Done when the machine is gone. A second stop that is harder than one under way takes its place.
+  void stop(StopRequest request, Done<void> done);
+  // Done when the guest has started over. kAsk and kButton: by its own reboot, else through power off;
+  // kForce: through the end of the machine.
+  void restart(StopRequest request, Done<void> done);
+
+  const Machine* machine() const { return machine_.get(); }
+  MachineState state() const;
+  // Words for status: "is being stopped (asked; force in 12 s)", or why it is paused.
+  std::string reason() const;
+  bool stopping() const { return stop_.has_value(); }
+
+ private:
+  struct Stop {
+    StopRequest request;
+    std::chrono::steady_clock::time_point force_at;
+    Registration force_timer;
+    std::vector<Done<void>> done;
+  };
+  struct Reboot {
+    Done<void> done;
+    Registration timer;
+  };
+
+  Result<void> make_machine();
+  void boot(Done<void> done);
+  void on_event(const MachineEvent& event);
+  void machine_gone(VmEnd end);
+  void press_button();
+  void force();
+  void guest_started_over();
+  void later(Done<void> done, Result<void> result);
+  Error wrong_state(const char* what) const;
+
+  EventLoop& loop_;
+  Hypervisor& hypervisor_;
+  MachineSpec spec_;
+  Surroundings& surroundings_;
+  std::unique_ptr<Machine> machine_;
+  Registration listener_;
+  std::optional<Stop> stop_;
+  std::optional<Reboot> reboot_;
+  Done<void> boot_again_;  // set: the machine's end is followed by a new one
+  bool starting_ = false;
+  bool ended_ = false;
+  std::shared_ptr<char> alive_ = std::make_shared<char>();
+};
+
+}  // namespace cove
