@@ -67,7 +67,7 @@ void grow_in_background(const std::string& node) {
 }
 
 Result<void> mount_root(const std::string& command_line) {
-  std::string wanted = argument(command_line, "root");
+  const std::string wanted = argument(command_line, "root");
   if (wanted.empty()) return Error(Code::kInvalidArgument, "no root= on the kernel command line");
   const RootPartition root = COVE_TRY(find_root(wanted));
   auto stretched = stretch_to_disk(root);
@@ -78,7 +78,7 @@ Result<void> mount_root(const std::string& command_line) {
   return {};
 }
 
-Result<void> switch_root(char** argv) {
+Result<void> switch_root(const std::string& init, char** argv) {
   for (const char* folder : {"/dev", "/proc", "/sys"}) {
     const std::string target = std::string("/root") + folder;
     COVE_TRY(mount_at(folder, target.c_str(), nullptr, MS_MOVE));
@@ -88,9 +88,9 @@ Result<void> switch_root(char** argv) {
       ::chdir("/") != 0) {
     return Error::from_errno(errno, "entering the root file system");
   }
-  argv[0] = const_cast<char*>("/sbin/init");
+  argv[0] = const_cast<char*>(init.c_str());
   ::execv(argv[0], argv);
-  return Error::from_errno(errno, "/sbin/init");
+  return Error::from_errno(errno, init);
 }
 
 Result<void> boot(char** argv) {
@@ -98,8 +98,11 @@ Result<void> boot(char** argv) {
   COVE_TRY(mount_at("proc", "/proc", "proc", MS_NOSUID | MS_NOEXEC | MS_NODEV));
   COVE_TRY(mount_at("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NOEXEC | MS_NODEV));
   load_modules();
-  COVE_TRY(mount_root(COVE_TRY(read_file("/proc/cmdline"))));
-  return switch_root(argv);
+  const std::string command_line = COVE_TRY(read_file("/proc/cmdline"));
+  COVE_TRY(mount_root(command_line));
+  // init= is for a person who has to repair a system.
+  const std::string init = argument(command_line, "init");
+  return switch_root(init.empty() ? "/sbin/init" : init, argv);
 }
 
 int run(int argc, char** argv) {
