@@ -155,7 +155,7 @@ Result<bool> ImageCache::build_running(const ImageRef& ref) const {
 }
 
 Result<TempDir> ImageCache::scratch() const {
-  COVE_TRY(make_directories(root_, 0700));
+  COVE_TRY(make_directories(root_ / "refs", 0700));
   return TempDir::create(root_, kScratchPrefix);
 }
 

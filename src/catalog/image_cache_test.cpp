@@ -26,7 +26,9 @@ class ImageCacheTest : public ::testing::Test {
     manifest.ref = ref;
     manifest.disk_bytes = 4U << 20U;
     manifest.command_line = "root=/dev/vda2";
-    return cache_.publish({}, std::move(folder), std::move(manifest)).value();
+    auto published = cache_.publish({}, std::move(folder), std::move(manifest));
+    EXPECT_TRUE(published.ok()) << published.error().message();
+    return std::move(published).value();
   }
 };
 
