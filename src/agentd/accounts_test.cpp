@@ -4,6 +4,7 @@
 
 #include "agentd/environment.h"
 #include "agentd/realm.h"
+#include "agentd/virtio_port.h"
 #include "base/files.h"
 
 namespace cove::agentd {
@@ -72,6 +73,22 @@ TEST(Environment, FilesAndExtrasApplyInOrder) {
 TEST(Environment, CandidatesFollowPath) {
   EXPECT_EQ(command_candidates("ls", "/a::/b"), (std::vector<std::string>{"/a/ls", "./ls", "/b/ls"}));
   EXPECT_EQ(command_candidates("./ls", "/a"), std::vector<std::string>{"./ls"});
+}
+
+TEST(VirtioPort, IsFoundByNameThoughSysfsFilesClaimAPage) {
+  const TempDir sysfs = TempDir::create("/tmp", "cove-sysfs").value();
+  EXPECT_EQ(find_virtio_port(sysfs.path(), "com.cove.agent").error().code(), Code::kNotFound);
+  for (const auto& [port, name] :
+       {std::pair("vport1p1", "org.other"), std::pair("vport1p2", "com.cove.agent")}) {
+    const auto folder = sysfs.path() / "class/virtio-ports" / port;
+    ASSERT_TRUE(make_directories(folder).ok());
+    std::string page = std::string(name) + "\n";
+    page.resize(4096, ' ');
+    ASSERT_TRUE(write_file_atomic(folder / "name", page).ok());
+  }
+  const auto found = find_virtio_port(sysfs.path(), "com.cove.agent");
+  ASSERT_TRUE(found.ok());
+  EXPECT_EQ(found->string(), "/dev/vport1p2");
 }
 
 }  // namespace

@@ -21,11 +21,13 @@
 namespace cove::agentd {
 namespace {
 
+// Every file of sysfs claims to be a page long.
+constexpr std::size_t kSysfsBytes = std::size_t{64} << 10U;
 constexpr long kExt4Magic = 0xef53;
 #define COVE_EXT4_IOC_RESIZE_FS _IOW('f', 16, std::uint64_t)
 
 Result<std::uint64_t> sysfs_number(const std::filesystem::path& path) {
-  const auto value = parse_u64(trim(COVE_TRY(read_file(path, 64))));
+  const auto value = parse_u64(trim(COVE_TRY(read_file(path, kSysfsBytes))));
   if (!value) return Error(Code::kInternal, path.string() + " is no number");
   return *value;
 }
