@@ -4,8 +4,6 @@
 // kUnavailable and so does every later one: a channel never reconnects.
 #pragma once
 
-#include <google/protobuf/message_lite.h>
-
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +14,10 @@
 #include "base/unique_fd.h"
 #include "rpc/limits.h"
 #include "rpc/metadata.h"
+
+namespace google::protobuf {
+class MessageLite;
+}
 
 namespace cove::rpc {
 

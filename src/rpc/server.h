@@ -3,8 +3,6 @@
 // its call.
 #pragma once
 
-#include <google/protobuf/message_lite.h>
-
 #include <functional>
 #include <map>
 #include <memory>
@@ -17,6 +15,10 @@
 #include "base/unique_fd.h"
 #include "rpc/limits.h"
 #include "rpc/metadata.h"
+
+namespace google::protobuf {
+class MessageLite;
+}
 
 namespace cove::rpc {
 
