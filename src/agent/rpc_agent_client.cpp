@@ -74,7 +74,8 @@ class RpcAgentClient final : public GuestAgentClient {
                           std::string_view input) override {
     ExecRequest wanted = request;
     wanted.standard_input = input.empty() ? ExecRequest::Stdin::kNone : ExecRequest::Stdin::kStream;
-    const auto session = COVE_TRY(attach(ctx, realm, wanted));
+    const auto session = COVE_TRY(
+        start(ctx, realm, wanted, input.empty() ? internal::Follow::kNothing : internal::Follow::kInput));
     Thread writer;
     const CancelSource over;
     if (!input.empty()) {
@@ -97,12 +98,12 @@ class RpcAgentClient final : public GuestAgentClient {
                               ExecSink& sink) override {
     ExecRequest wanted = request;
     wanted.standard_input = ExecRequest::Stdin::kNone;
-    return COVE_TRY(attach(ctx, realm, wanted))->wait(ctx, sink);
+    return COVE_TRY(start(ctx, realm, wanted, internal::Follow::kNothing))->wait(ctx, sink);
   }
 
   Result<std::unique_ptr<ExecSession>> attach(const OpContext& ctx, Realm realm,
                                               const ExecRequest& request) override {
-    return internal::start_session(ctx, COVE_TRY(connected(ctx, realm)), realm, request);
+    return start(ctx, realm, request, internal::Follow::kInput);
   }
 
   Result<std::string> read_file(const OpContext& ctx, std::string_view guest_path,
@@ -195,6 +196,11 @@ class RpcAgentClient final : public GuestAgentClient {
 
  private:
   using Connection = std::shared_ptr<rpc::Channel>;
+
+  Result<std::unique_ptr<ExecSession>> start(const OpContext& ctx, Realm realm, const ExecRequest& request,
+                                             internal::Follow follow) {
+    return internal::start_session(ctx, COVE_TRY(connected(ctx, realm)), realm, request, follow);
+  }
 
   Result<void> system_call(const OpContext& ctx, std::string_view path,
                            const google::protobuf::MessageLite& request,

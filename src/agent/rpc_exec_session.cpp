@@ -92,8 +92,8 @@ AttachInput start_message(const ExecRequest& request) {
 
 Result<std::unique_ptr<ExecSession>> start_session(const OpContext& ctx,
                                                    std::shared_ptr<rpc::Channel> channel,
-                                                   GuestAgentClient::Realm realm,
-                                                   const ExecRequest& request) {
+                                                   GuestAgentClient::Realm realm, const ExecRequest& request,
+                                                   Follow follow) {
   auto stream = COVE_TRY(channel->open(ctx, realm == GuestAgentClient::Realm::kSystem
                                                 ? "/cove.agent.v1.Guest/Attach"
                                                 : "/cove.agent.v1.UserGuest/Attach"));
@@ -101,6 +101,7 @@ Result<std::unique_ptr<ExecSession>> start_session(const OpContext& ctx,
   if (!started.ok() && started.error().code() == Code::kAborted)
     return Error(Code::kInternal, "the agent ended the call before the command started");
   COVE_TRY(started);
+  if (follow == Follow::kNothing) stream->close_send();
   return std::unique_ptr<ExecSession>(
       std::make_unique<RpcExecSession>(std::move(channel), std::move(stream)));
 }
