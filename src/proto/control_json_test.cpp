@@ -16,5 +16,57 @@ TEST(ControlJson, AcceptsSnakeAndCamelNames) {
     EXPECT_EQ((*request).agent_exec().working_dir(), "/");
   }
 }
+
+TEST(ControlJson, IgnoresUnknownMembersAndNull) {
+  const auto request =
+      decode_request(R"({"type":"memory","new":{"a":[1]},"memory":{"action":null,"size_gb":2,"x":1}})");
+  ASSERT_TRUE(request.ok()) << request.error().message();
+  EXPECT_EQ((*request).memory().size_gb(), 2);
+  EXPECT_EQ((*request).memory().action(), "");
+}
+
+TEST(ControlJson, ReadsNumbersInTheirForms) {
+  const auto request = decode_request(R"({"key":{"key_code":1e1,"modifiers":"131072"},"api_version":1})");
+  ASSERT_TRUE(request.ok()) << request.error().message();
+  EXPECT_EQ((*request).key().key_code(), 10U);
+  EXPECT_EQ((*request).key().modifiers(), 131072U);
+  EXPECT_EQ((*request).api_version(), 1U);
+}
+
+TEST(ControlJson, RefusesWhatDoesNotFitTheSchema) {
+  for (const char* line : {"", "x", "[]", R"({"type":"text","text":"hi"})", R"({"key":{"key_code":1.5}})",
+                           R"({"key":{},"mouse":{}})", R"({"type":"ping"} trailing)", R"({"type":)"}) {
+    const auto request = decode_request(line);
+    ASSERT_FALSE(request.ok()) << line;
+    EXPECT_EQ(request.error().code(), Code::kInvalidArgument);
+  }
+}
+
+TEST(ControlJson, LeavesDefaultsOutAndKeepsSnakeCase) {
+  vz::control::v1::ControlResponse response;
+  response.mutable_agent_exec_result()->set_exit_code(0);
+  EXPECT_EQ(encode_response(response).value(), R"({"agent_exec_result":{}})");
+  response.set_success(true);
+  auto& snapshot = *response.mutable_snapshot_list()->add_snapshots();
+  snapshot.set_size(5'000'000'000);
+  snapshot.set_vm_state("paused\n");
+  EXPECT_EQ(
+      encode_response(response).value(),
+      R"({"success":true,"snapshot_list":{"snapshots":[{"size":"5000000000","vm_state":"paused\n"}]}})");
+}
+
+TEST(ControlJson, RoundTripsBytesAndMaps) {
+  vz::control::v1::ControlResponse response;
+  response.mutable_agent_file()->set_data(std::string("\0\xff\xfe?", 4));
+  const std::string line = encode_response(response).value();
+  EXPECT_EQ(line, R"({"agent_file":{"data":"AP/+Pw=="}})");
+  EXPECT_EQ(decode_response(line)->agent_file().data(), response.agent_file().data());
+  EXPECT_EQ(decode_response(R"({"agent_file":{"data":"AP_-Pw"}})")->agent_file().data(),
+            response.agent_file().data());
+  vz::control::v1::ControlRequest request;
+  (*request.mutable_agent_exec()->mutable_env())["A"] = "";
+  EXPECT_EQ(encode_request(request).value(), R"({"agent_exec":{"env":{"A":""}}})");
+}
+
 }  // namespace
 }  // namespace cove::proto

@@ -115,8 +115,9 @@ Result<void> Connection::loop(const OpContext& ctx) {
 Result<void> Connection::on_readable() {
   const ssize_t got = ::read(fd_, buffer_.data(), buffer_.size());
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return {};
+  // A peer that closes without having read everything shows as a reset.
+  if (got == 0 || (got < 0 && errno == ECONNRESET)) return Error(Code::kOutOfRange, "end of the stream");
   if (got < 0) return Error(Code::kUnavailable, Error::from_errno(errno, "reading the connection").message());
-  if (got == 0) return Error(Code::kOutOfRange, "end of the stream");
   return state_.with([&](State& state) -> Result<void> {
     if (state.dead) return *state.dead;
     COVE_TRY(state.session->receive({buffer_.data(), static_cast<std::size_t>(got)}));

@@ -44,6 +44,8 @@ Result<void> Session::start() {
   if (failed == 0) {
     SessionCallbacks::install(callbacks);
     nghttp2_option_set_no_auto_window_update(option, 1);
+    // Until the server has said how many calls it takes, one: a call too many would be refused, not queued.
+    nghttp2_option_set_peer_max_concurrent_streams(option, 1);
     failed = options_.role == Role::kServer ? nghttp2_session_server_new2(&session_, callbacks, this, option)
                                             : nghttp2_session_client_new2(&session_, callbacks, this, option);
   }
