@@ -105,7 +105,7 @@ class SignalWatch {
   }
   ~SignalWatch() {
     const std::uint64_t one = 1;
-    static_cast<void>(::write(stop_.get(), &one, sizeof(one)));
+    [[maybe_unused]] const auto written = ::write(stop_.get(), &one, sizeof(one));
   }
 
  private:

@@ -26,7 +26,8 @@ Result<std::string> read_file(const fs::path& path, std::size_t max_bytes) {
   const UniqueFd fd = COVE_TRY(open_file(path, O_RDONLY));
   std::string all;
   struct stat status {};
-  if (::fstat(fd.get(), &status) == 0 && status.st_size > 0) {
+  // Files of /proc and /sys claim sizes that mean nothing; they have no blocks.
+  if (::fstat(fd.get(), &status) == 0 && status.st_size > 0 && status.st_blocks > 0) {
     if (static_cast<std::uint64_t>(status.st_size) > max_bytes) {
       return Error(Code::kResourceExhausted, path.string() + ": larger than " + format_bytes(max_bytes));
     }

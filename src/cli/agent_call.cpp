@@ -10,28 +10,42 @@
 namespace cove {
 namespace {
 
+Result<std::shared_ptr<rpc::Channel>> open_channel(const OpContext& ctx, const VmDirectory& vm) {
+  const auto token = COVE_TRY(vm.load_token());
+  auto socket = COVE_TRY(connect_unix(ctx, vm.agent_socket()));
+  rpc::ChannelOptions options;
+  options.metadata = {{"authorization", "Bearer " + token}};
+  return COVE_TRY(rpc::Channel::create(std::move(socket), std::move(options)));
+}
+
 // One connection for both realms: the supervisor's relay tells them apart by the path of the call.
 AgentConnector connector_to(const VmDirectory& vm) {
   return [vm, shared = std::shared_ptr<rpc::Channel>()](
              const OpContext& ctx, GuestAgentClient::Realm) mutable -> Result<std::shared_ptr<rpc::Channel>> {
-    if (shared && shared->usable()) return shared;
-    const auto token = COVE_TRY(vm.load_token());
-    auto socket = COVE_TRY(connect_unix(ctx, vm.agent_socket()));
-    rpc::ChannelOptions options;
-    options.metadata = {{"authorization", "Bearer " + token}};
-    shared = COVE_TRY(rpc::Channel::create(std::move(socket), std::move(options)));
+    if (!shared || !shared->usable()) shared = COVE_TRY(open_channel(ctx, vm));
     return shared;
   };
+}
+
+// The supervisor knows: asking it stays on this host, and a command is never sent twice.
+Result<void> await_user(const OpContext& ctx, const VmDirectory& vm, std::chrono::nanoseconds patience) {
+  const auto outcome = COVE_TRY(ask_wait(ctx, vm, "user", patience));
+  if (!outcome.met) return unmet_error(vm.name().str(), "user", patience, outcome);
+  return {};
 }
 
 }  // namespace
 
 Result<std::unique_ptr<GuestAgentClient>> connect_agent(const OpContext& ctx, const VmDirectory& vm,
                                                         std::chrono::nanoseconds patience) {
-  // The supervisor knows: asking it stays on this host, and a command is never sent twice.
-  const auto outcome = COVE_TRY(ask_wait(ctx, vm, "user", patience));
-  if (!outcome.met) return unmet_error(vm.name().str(), "user", patience, outcome);
+  COVE_TRY(await_user(ctx, vm, patience));
   return make_rpc_agent_client(connector_to(vm), std::string(version_number()));
+}
+
+Result<std::shared_ptr<rpc::Channel>> connect_agent_channel(const OpContext& ctx, const VmDirectory& vm,
+                                                            std::chrono::nanoseconds patience) {
+  COVE_TRY(await_user(ctx, vm, patience));
+  return open_channel(ctx, vm);
 }
 
 GuestIdentity identity_for(std::string_view user, const VmConfig& config) {

@@ -9,10 +9,18 @@
 
 namespace cove {
 
+namespace rpc {
+class Channel;
+}
+
 // Connects; nothing is sent yet. kFailedPrecondition: the VM does not run. While it boots, waits as long as
 // `patience` for the agent and its user; then the error names the missing fact.
 Result<std::unique_ptr<GuestAgentClient>> connect_agent(const OpContext& ctx, const VmDirectory& vm,
                                                         std::chrono::nanoseconds patience);
+
+// The same, as the bare connection that copies use; it serves both realms.
+Result<std::shared_ptr<rpc::Channel>> connect_agent_channel(const OpContext& ctx, const VmDirectory& vm,
+                                                            std::chrono::nanoseconds patience);
 
 struct GuestIdentity {
   GuestAgentClient::Realm realm = GuestAgentClient::Realm::kUser;

@@ -24,6 +24,7 @@ extern const CommandSpec kStatusCommand;
 extern const CommandSpec kIpCommand;
 extern const CommandSpec kLogsCommand;
 extern const CommandSpec kWaitCommand;
+extern const CommandSpec kCpCommand;
 extern const CommandSpec kExecCommand;
 extern const CommandSpec kShellCommand;
 extern const CommandSpec kImageListCommand;
