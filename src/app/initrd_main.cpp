@@ -23,7 +23,8 @@ namespace {
 void say(std::string_view text) {
   const auto fd = open_file("/dev/kmsg", O_WRONLY);
   const std::string line = "<3>cove-initrd: " + std::string(text) + "\n";
-  if (fd.ok()) static_cast<void>(::write(fd.value().get(), line.data(), line.size()));
+  if (!fd.ok()) return;
+  [[maybe_unused]] const auto written = ::write(fd.value().get(), line.data(), line.size());
 }
 
 void say_failure(const Result<void>& result, std::string_view doing) {
