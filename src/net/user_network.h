@@ -60,7 +60,8 @@ class UserNetwork final {
   UserNetwork& operator=(const UserNetwork&) = delete;
 
   // The first QEMU, or another after detach(): its pair (make_frame_pair), of which QEMU inherits a duplicate
-  // of `qemu`. Frames that waited for an earlier QEMU are dropped.
+  // of `qemu`. Frames that waited for an earlier QEMU are dropped. `qemu` may be invalid when somebody else
+  // keeps that end; a swap() then loses what this QEMU had not read.
   void attach(FramePair pair);
   // QEMU has ended: forget its pair. Forwards stay.
   void detach();

@@ -5,13 +5,35 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
+
 #include "base/files.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "base/strings.h"
+#include "store/vm_registry.h"
 #include "supervisor/command_executor.h"
 
 namespace cove {
+namespace {
+
+// Memory that supervisors killed together with their machines left on tmpfs. Only a VM that nobody holds is
+// touched, and only while we hold it.
+void remove_stale_ram(const VmDirectory& own) {
+  const auto names = VmRegistry(own.home()).list();
+  if (!names.ok()) return;
+  for (const auto& name : *names) {
+    const VmDirectory other(own.home(), name);
+    if (name == own.name() || !path_exists(other.ram_path())) continue;
+    const auto lock = other.lock("sweep");
+    if (lock.ok() && ::unlink(other.ram_path().c_str()) == 0) {
+      log_info("stale memory removed", {{"of", name.str()}});
+    }
+  }
+}
+
+}  // namespace
 
 Supervisor::Supervisor(SupervisorOptions options, const SupervisorParts& parts, ReadyReporter& reporter)
     : options_(std::move(options)), parts_(parts), reporter_(reporter), loop_(make_event_loop()) {}
@@ -33,6 +55,7 @@ Result<void> Supervisor::serve_until_end() {
   COVE_TRY(watch_signals());
   lock_ = COVE_TRY(options_.directory.lock("supervisor"));
   step("locked");
+  remove_stale_ram(options_.directory);
   COVE_TRY(prepare());
   COVE_TRY(open_sockets());
   step("listening");

@@ -68,5 +68,20 @@ TEST_F(SupervisorGone, ADeadSupervisorCanBeDeletedAtOnce) {
   EXPECT_FALSE(vm_.exists());
 }
 
+TEST_F(SupervisorGone, MemoryLeftByACrashIsRemovedByTheNextRunOfAnyVmAndByDelete) {
+  const VmDirectory other(registry_.home(), VmName::parse("other").value());
+  ASSERT_TRUE(registry_.create(other.name()).ok());
+  ASSERT_NE(other.ram_path(), vm_.ram_path());
+  ASSERT_TRUE(write_file_atomic(other.ram_path(), "ram", 0600).ok());
+  auto vm = launch();
+  ASSERT_TRUE(vm.ok());
+  EXPECT_FALSE(path_exists(other.ram_path()));
+  EXPECT_TRUE(stop("force").ok());
+  static_cast<void>(after_end());
+  ASSERT_TRUE(write_file_atomic(vm_.ram_path(), "ram", 0600).ok());
+  EXPECT_TRUE(registry_.remove(vm_.name()).ok());
+  EXPECT_FALSE(path_exists(vm_.ram_path()));
+}
+
 }  // namespace
 }  // namespace cove
