@@ -1,4 +1,5 @@
-// Any line parses or is refused; its words lie within it, expand, and can be written so that they parse again.
+// Any line parses or is refused; its words lie within it, expand, and can be written so that they parse
+// again.
 #include <cstddef>
 #include <cstdint>
 #include <string>
