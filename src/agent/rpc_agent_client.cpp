@@ -33,8 +33,8 @@ class Collector final : public ExecSink {
 
 class RpcAgentClient final : public GuestAgentClient {
  public:
-  RpcAgentClient(AgentConnector connector, std::string version)
-      : connector_(std::move(connector)), version_(std::move(version)) {}
+  RpcAgentClient(AgentConnector connector, std::string version, AgentHandshake handshake)
+      : connector_(std::move(connector)), version_(std::move(version)), handshake_(handshake) {}
 
   Result<AgentHello> hello(const OpContext& ctx, Realm realm) override {
     const auto channel = COVE_TRY(connected(ctx, realm));
@@ -235,7 +235,9 @@ class RpcAgentClient final : public GuestAgentClient {
     Connection current = connections_.read([&](const Connections& all) { return all.of[index]; });
     if (current && current->usable()) return current;
     current = COVE_TRY(connector_(ctx, realm).context("connecting to the guest agent"));
-    static_cast<void>(COVE_TRY(shake_hands(ctx, *current, realm).context("connecting to the guest agent")));
+    if (handshake_ == AgentHandshake::kEachConnection) {
+      static_cast<void>(COVE_TRY(shake_hands(ctx, *current, realm).context("connecting to the guest agent")));
+    }
     connections_.with([&](Connections& all) { all.of[index] = current; });
     return current;
   }
@@ -245,6 +247,7 @@ class RpcAgentClient final : public GuestAgentClient {
   };
   AgentConnector connector_;
   std::string version_;
+  AgentHandshake handshake_;
   Guarded<Connections> connections_;
 };
 
@@ -288,8 +291,9 @@ AgentConnector connect_through(GuestChannel& channel) {
   };
 }
 
-std::unique_ptr<GuestAgentClient> make_rpc_agent_client(AgentConnector connector, std::string version) {
-  return std::make_unique<RpcAgentClient>(std::move(connector), std::move(version));
+std::unique_ptr<GuestAgentClient> make_rpc_agent_client(AgentConnector connector, std::string version,
+                                                        AgentHandshake handshake) {
+  return std::make_unique<RpcAgentClient>(std::move(connector), std::move(version), handshake);
 }
 
 GuestAgentClient::Realm realm_of_path(std::string_view path) {

@@ -23,8 +23,13 @@ using AgentConnector =
 // Straight to the guest's ports. `channel` is borrowed and outlives what uses the connector.
 AgentConnector connect_through(GuestChannel& channel);
 
+// Who shakes hands with the agent. Over a relay whose owner has done so already, each further handshake would
+// be a round trip into the guest for nothing.
+enum class AgentHandshake : std::uint8_t { kEachConnection, kDoneByRelay };
 // `version` is the host's, told to the agent.
-std::unique_ptr<GuestAgentClient> make_rpc_agent_client(AgentConnector connector, std::string version);
+std::unique_ptr<GuestAgentClient> make_rpc_agent_client(
+    AgentConnector connector, std::string version,
+    AgentHandshake handshake = AgentHandshake::kEachConnection);
 
 // The realm that serves an rpc path ("/cove.agent.v1.UserGuest/Attach"): what a relay routes by.
 GuestAgentClient::Realm realm_of_path(std::string_view path);

@@ -39,7 +39,7 @@ Result<void> await_user(const OpContext& ctx, const VmDirectory& vm, std::chrono
 Result<std::unique_ptr<GuestAgentClient>> connect_agent(const OpContext& ctx, const VmDirectory& vm,
                                                         std::chrono::nanoseconds patience) {
   COVE_TRY(await_user(ctx, vm, patience));
-  return make_rpc_agent_client(connector_to(vm), std::string(version_number()));
+  return make_rpc_agent_client(connector_to(vm), std::string(version_number()), AgentHandshake::kDoneByRelay);
 }
 
 Result<std::shared_ptr<rpc::Channel>> connect_agent_channel(const OpContext& ctx, const VmDirectory& vm,

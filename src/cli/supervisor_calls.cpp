@@ -7,6 +7,7 @@
 namespace cove {
 namespace {
 
+constexpr std::uint32_t kConsoleReplay = std::uint32_t{64} << 10U;
 constexpr auto kQuick = std::chrono::seconds(10);
 constexpr auto kSlack = std::chrono::seconds(15);  // what an answer may take beyond the time it was given
 
@@ -64,7 +65,8 @@ LiveStatus status_from(const vz::control::v1::StatusDetail& detail) {
 }  // namespace
 
 const std::vector<std::string>& fact_names() {
-  static const std::vector<std::string> kNames{"process", "kernel", "agent", "clock", "user", "network"};
+  static const std::vector<std::string> kNames{"process", "kernel", "agent",  "clock",
+                                               "disk",    "user",   "network"};
   return kNames;
 }
 
@@ -96,8 +98,8 @@ Result<WaitOutcome> ask_wait(const OpContext& ctx, const VmDirectory& vm, std::s
     auto client = ControlClient::connect(ctx.with_deadline(deadline), endpoint_of(vm));
     if (!client.ok()) {
       // A supervisor that is starting has its lock before its socket.
-      const bool starting = vm.observe().has_supervisor() && !deadline.expired();
-      if (!starting) return std::move(client).error();
+      if (!vm.observe().has_supervisor()) return std::move(client).error();
+      if (deadline.expired()) return WaitOutcome{false, {}, {"process"}, {}};
       COVE_TRY(clock.sleep(ctx, std::chrono::milliseconds(20)));
       continue;
     }
@@ -112,10 +114,11 @@ Result<WaitOutcome> ask_wait(const OpContext& ctx, const VmDirectory& vm, std::s
   }
 }
 
-Result<RawStream> attach_console(const OpContext& ctx, const VmDirectory& vm) {
+Result<RawStream> attach_console(const OpContext& ctx, const VmDirectory& vm, ConsoleFrom from) {
   auto client = COVE_TRY(ControlClient::connect(ctx.with_timeout(kQuick), endpoint_of(vm)));
   ControlRequest request;
   request.set_type("console-attach");
+  if (from == ConsoleFrom::kBeginning) request.mutable_console()->set_replay_bytes(kConsoleReplay);
   COVE_TRY(client.call(ctx.with_timeout(kQuick), request));
   return std::move(client).into_stream();
 }

@@ -63,8 +63,9 @@ Result<void> ask_stop(const OpContext& ctx, const VmDirectory& vm, StopMode mode
 // Waits for the fact, also while the supervisor is still starting. A fact that did not come is a value.
 Result<WaitOutcome> ask_wait(const OpContext& ctx, const VmDirectory& vm, std::string_view fact,
                              std::chrono::nanoseconds timeout);
-// The serial console as a stream.
-Result<RawStream> attach_console(const OpContext& ctx, const VmDirectory& vm);
+// The serial console as a stream: from now on, or with the latest output (64 KiB at most) first.
+enum class ConsoleFrom : unsigned char { kNow, kBeginning };
+Result<RawStream> attach_console(const OpContext& ctx, const VmDirectory& vm, ConsoleFrom from);
 
 // The facts a VM goes through, in the order in which they come.
 const std::vector<std::string>& fact_names();

@@ -9,7 +9,7 @@ namespace {
 
 Result<int> run_console_command(Invocation& inv) {
   const auto vm = COVE_TRY(choose_vm(inv));
-  auto stream = COVE_TRY(attach_console(inv.context(), vm));
+  auto stream = COVE_TRY(attach_console(inv.context(), vm, ConsoleFrom::kNow));
   if (is_terminal(inv.env.in))
     inv.out.note("Console of " + vm.name().str() + ". Ctrl-] leaves it, the VM runs on.");
   const auto end =

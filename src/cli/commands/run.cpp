@@ -27,7 +27,7 @@ Result<int> run_foreground(Invocation& inv, const VmDirectory& vm, const std::ve
   auto launched =
       COVE_TRY(start_vm(inv.context(), inv.env, vm, LaunchRequest::Mode::kAttached, forwards, *progress));
   progress.reset();
-  auto stream = COVE_TRY(attach_console(inv.context(), vm));
+  auto stream = COVE_TRY(attach_console(inv.context(), vm, ConsoleFrom::kBeginning));
   if (is_terminal(inv.env.in)) inv.out.note("Console of " + name + ". Ctrl-] shuts the VM down.");
   const auto end =
       run_console(inv.context(), std::move(stream),

@@ -12,7 +12,7 @@ namespace cove {
 namespace {
 
 constexpr std::array<FlagSpec, 2> kFlags{{
-    {"for", FlagKind::kText, "FACT", "process, kernel, agent, clock, user, network, or stopped", "user"},
+    {"for", FlagKind::kText, "FACT", "process, kernel, agent, clock, disk, user, network, stopped", "user"},
     {"timeout", FlagKind::kDuration, "TIME", "how long to wait", "60s"},
 }};
 constexpr std::string_view kStoppedFact = "stopped";
