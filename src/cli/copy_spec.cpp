@@ -13,8 +13,12 @@ Result<CopySpec> parse_copy_spec(std::string_view word) {
   }
   CopySpec spec{CopySpec::Kind::kGuest, {}, std::string(word.substr(colon + 1))};
   if (colon > 0) {
-    spec.vm = COVE_TRY(VmName::parse(word.substr(0, colon))
-                           .hint("for a file here whose name has a colon, write ./" + std::string(word)));
+    auto vm = VmName::parse(word.substr(0, colon));
+    if (!vm.ok()) {
+      return Error(Code::kInvalidArgument, vm.error().message())
+          .hint("for a file here whose name has a colon, write ./" + std::string(word));
+    }
+    spec.vm = std::move(vm).value();
   }
   return spec;
 }

@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "base/files.h"
+#include "base/json.h"
 #include "base/process.h"
 #include "base/strings.h"
 #include "cli/host_mirror.h"
@@ -48,9 +49,21 @@ HostCheck check_qemu(const OpContext& ctx) {
   return {"qemu", Verdict::kOk, program + " " + version, ""};
 }
 
-// That the device opens proves little: some hosts open it and then kill every guest. The supervisor tries a
-// guest; this only tells what can be seen without one.
-HostCheck check_kvm() {
+// What a guest that was started under KVM showed: "works", or why not; empty if none was tried yet. The
+// engine writes it when a VM first starts.
+std::string kvm_probe_result(const Environment& env) {
+  const auto text = read_file(env.home / "cache" / "qemu-host.json", std::size_t{1} << 20U);
+  if (!text.ok()) return {};
+  const auto json = Json::parse(*text);
+  if (!json.ok()) return {};
+  for (const auto& [binary, entry] : json->get("engines").members()) {
+    if (std::filesystem::path(binary).filename() == qemu_program()) return entry.get("kvm").as_string();
+  }
+  return {};
+}
+
+// That the device opens proves little: some hosts open it and then kill every guest.
+HostCheck check_kvm(const Environment& env) {
   const std::string slower = "guests run under emulation (TCG), several times slower";
   const UniqueFd device(::open("/dev/kvm", O_RDWR | O_CLOEXEC));
   if (!device) {
@@ -75,8 +88,13 @@ HostCheck check_kvm() {
     return {"kvm", Verdict::kWarn,
             std::string("/dev/kvm makes no CPU: ") + std::strerror(errno) + "; " + slower,
             "see the kernel's log: dmesg | grep -i kvm"};
-  return {"kvm", Verdict::kOk,
-          "/dev/kvm makes machines and CPUs; 'cove status' says whether a guest really uses it", ""};
+  const auto probed = kvm_probe_result(env);
+  if (probed == "works") return {"kvm", Verdict::kOk, "a guest ran under KVM on this host", ""};
+  if (!probed.empty()) {
+    return {"kvm", Verdict::kWarn, "/dev/kvm is there, but does not work: " + probed + "; " + slower,
+            "enable virtualisation in the firmware, or nested virtualisation of this VM's host"};
+  }
+  return {"kvm", Verdict::kOk, "/dev/kvm makes machines and CPUs; the first start of a VM tries a guest", ""};
 }
 
 HostCheck check_tmpfs() {
@@ -193,7 +211,7 @@ bool version_at_least(std::string_view version, unsigned major, unsigned minor) 
 }
 
 std::vector<HostCheck> check_host(const OpContext& ctx, const Environment& env) {
-  return {check_programs(env), check_qemu(ctx),  check_kvm(),        check_tmpfs(),
+  return {check_programs(env), check_qemu(ctx),  check_kvm(env),     check_tmpfs(),
           check_disk(env),     check_tools(ctx), check_namespaces(), check_mirror()};
 }
 
