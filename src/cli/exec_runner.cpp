@@ -110,9 +110,9 @@ class Feeder {
 
 }  // namespace
 
-Result<ExecEnd> run_exec_session(Deadline deadline, ExecSession& session, const ExecRunOptions& options) {
+Result<ExecEnd> run_exec_session(Deadline deadline, const CancelSource& kill, ExecSession& session,
+                                 const ExecRunOptions& options) {
   const CancelSource over;
-  const CancelSource kill;
   Feeder feeder(session, options, over.token(), kill);
   Thread thread("exec-input", [&] { feeder.run(); });
   Sink sink(options);

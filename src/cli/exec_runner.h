@@ -21,7 +21,9 @@ struct ExecRunOptions {
 
 // The end of `in` closes the command's input; the command's end does not wait for `in`. An output that nobody
 // reads any more (EPIPE) ends the command.
-Result<ExecEnd> run_exec_session(Deadline deadline, ExecSession& session, const ExecRunOptions& options);
+// `kill` is what the session was attached with (a cancel of that context ends the command at once).
+Result<ExecEnd> run_exec_session(Deadline deadline, const CancelSource& kill, ExecSession& session,
+                                 const ExecRunOptions& options);
 
 // What a shell would say: 124 for a timeout, 128+N for a signal, else the command's own.
 int exec_exit_status(const ExecEnd& end);

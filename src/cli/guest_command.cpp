@@ -65,10 +65,12 @@ Result<ExecEnd> attach_and_run(const Invocation& inv, GuestAgentClient& agent, G
                                const ExecRequest& request) {
   const auto deadline =
       request.timeout.count() > 0 ? Deadline::after(request.timeout + kTimeoutSlack) : Deadline();
-  const auto session = COVE_TRY(agent.attach({inv.env.cancel, deadline}, realm, request));
+  // Not the user's cancel: Ctrl-C is passed on to the command, which ends in its own way.
+  const CancelSource kill;
+  const auto session = COVE_TRY(agent.attach({kill.token(), deadline}, realm, request));
   std::optional<RawTerminal> raw;
   if (request.terminal) raw.emplace(COVE_TRY(RawTerminal::enter(inv.env.in)));
-  return run_exec_session(deadline, *session,
+  return run_exec_session(deadline, kill, *session,
                           {.in = request.standard_input == ExecRequest::Stdin::kNone ? -1 : inv.env.in,
                            .out = inv.env.out,
                            .err = inv.env.err,

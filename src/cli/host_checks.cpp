@@ -88,6 +88,12 @@ HostCheck check_kvm(const Environment& env) {
     return {"kvm", Verdict::kWarn,
             std::string("/dev/kvm makes no CPU: ") + std::strerror(errno) + "; " + slower,
             "see the kernel's log: dmesg | grep -i kvm"};
+  const auto flags = read_file("/proc/cpuinfo", std::size_t{16} << 20U);
+  if (host_arch() == Arch::kX86_64 && flags.ok() && flags->find(" vmx") == std::string::npos &&
+      flags->find(" svm") == std::string::npos) {
+    return {"kvm", Verdict::kWarn, "/dev/kvm opens, but the CPU shows neither vmx nor svm; " + slower,
+            "enable nested virtualisation of this VM's host"};
+  }
   const auto probed = kvm_probe_result(env);
   if (probed == "works") return {"kvm", Verdict::kOk, "a guest ran under KVM on this host", ""};
   if (!probed.empty()) {

@@ -36,9 +36,10 @@ Result<void> run_setup_script(const OpContext& ctx, const Environment& env, Gues
     COVE_TRY(write_all(ctx, env.err, banner + "\n"));
     ExecRequest request;
     request.args = {"/bin/bash", "-c", lines[i].text};
-    const auto session = COVE_TRY(agent.attach(ctx, realm, request));
+    const CancelSource kill;
+    const auto session = COVE_TRY(agent.attach({kill.token(), ctx.deadline}, realm, request));
     const auto end = COVE_TRY(run_exec_session(
-        ctx.deadline, *session, {.in = -1, .out = env.out, .err = env.err, .interrupted = ctx.cancel}));
+        ctx.deadline, kill, *session, {.in = -1, .out = env.out, .err = env.err, .interrupted = ctx.cancel}));
     COVE_TRY(ctx.check());
     if (end.status.success()) continue;
     return Error(Code::kAborted,

@@ -101,10 +101,13 @@ Result<void> apply_setup(Invocation& inv, const VmDirectory& vm, const Setup& se
 std::string farewell(const VmDirectory& vm, bool was_up) {
   const auto& name = vm.name().str();
   const auto named = name == "default" ? std::string() : " -vm " + name;
-  return name + (was_up ? " is already up" : " is up") + ". Try:\n" + "  cove shell" + named +
-         "                a shell in it; 'exit' leaves\n" + "  cove exec" + named +
-         " -- uname -a     one command\n" + "  cove status " + name + "               what it is doing\n" +
-         "  cove stop " + name + "                 shut it down";
+  auto text = name + (was_up ? " is already up" : " is up") + ". Try:\n" +
+              format_table({{"  cove shell" + named, "a shell in it; 'exit' leaves"},
+                            {"  cove exec" + named + " -- uname -a", "one command"},
+                            {"  cove status " + name, "what it is doing"},
+                            {"  cove stop " + name, "shut it down"}});
+  text.pop_back();
+  return text;
 }
 
 Result<int> run_up(Invocation& inv) {
