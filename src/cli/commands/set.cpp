@@ -32,9 +32,9 @@ Result<int> run_set(Invocation& inv) {
   }
   const auto directory = COVE_TRY(choose_vm(inv));
   const auto config = COVE_TRY(VmMaker(directory.home()).change(directory.name(), change));
-  inv.out.note(directory.name().str() + ": " + std::to_string(config.cpus) + " CPUs, " +
-               std::to_string(config.memory_gb) + " GB memory, " + std::to_string(config.disk_gb) +
-               " GB disk");
+  inv.out.note(directory.name().str() + ": " + std::to_string(config.cpus) +
+               (config.cpus == 1 ? " CPU, " : " CPUs, ") + std::to_string(config.memory_gb) + " GB memory, " +
+               std::to_string(config.disk_gb) + " GB disk");
   return 0;
 }
 
