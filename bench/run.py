@@ -58,9 +58,7 @@ class Guest:
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key], check=True)
         cove("up", VM, "-cpu", "2", "-memory", "1", "-disk-size", "8", "-user", "bench", "-ssh-key",
              f"{self.key}.pub", "-forward", "127.0.0.1:42022:22")
-        cove("exec", "-vm", VM, "-user", "root", "--", "sh", "-c",
-             "ls /etc/ssh/ssh_host_*key >/dev/null 2>&1 || ssh-keygen -A; systemctl start ssh 2>/dev/null || "
-             "systemctl start ssh.socket")
+        cove("exec", "-vm", VM, "-user", "root", "--", "systemctl", "start", "ssh")
         self.ssh_options = ["-i", str(self.key), "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
                             "-o", "LogLevel=ERROR", "-o", "BatchMode=yes"]
         self.ssh = ["ssh", *self.ssh_options, "-p", "42022", "bench@127.0.0.1"]
