@@ -103,6 +103,8 @@ void AgentKeeper::link_changed(AgentLink::State state) {
   if (state != AgentLink::State::kUp) {
     return set_lost(state == AgentLink::State::kClosed ? "its link ended" : "it stopped answering");
   }
+  // A quiet kernel says nothing on the console before its login prompt; the agent is proof enough.
+  if (!facts_.met(fact::kKernel)) facts_.meet(fact::kKernel, "the guest's agent runs");
   const CancelToken cancel = known_.with([](Known& known) {
     known.greeting.cancel();  // an earlier appearance's greeting is of no use any more
     known.greeting = CancelSource();
