@@ -123,7 +123,8 @@ Typed read_typed(const Words& before) {
 std::vector<std::string> complete(const Words& words, const CompletionSources& sources) {
   if (words.empty()) return command_words();
   const auto& last = words.back();
-  const auto typed = read_typed(Words(words.begin(), words.end() - 1));
+  const Words before(words.begin(), words.end() - 1);  // `typed` looks into it
+  const auto typed = read_typed(before);
   if (typed.open_flag != nullptr) return beginning_with(last, values_of(*typed.open_flag, sources));
   if (typed.command == nullptr) {
     if (typed.group.empty()) return beginning_with(last, command_words());
