@@ -19,7 +19,7 @@ using std::chrono::milliseconds;
 constexpr std::size_t kChunkBytes = std::size_t{64} << 10U;
 // Pipes grow once a command shows that it writes much: fewer switches between it and us.
 constexpr int kBusyPipeBytes = 1 << 20;
-// After the command's end its pipes may still hold what it wrote, at most this much; more comes from others.
+// After the command's end each of its pipes may still hold what it wrote, at most this much; more comes from others.
 constexpr std::size_t kLeftoverBytes = std::size_t{kBusyPipeBytes} + kChunkBytes;
 constexpr milliseconds kQuiet{200};
 constexpr milliseconds kGrace{1000};
@@ -63,7 +63,6 @@ class Pump {
       if (fds[0].revents != 0) feed();
       if (fds[1].revents != 0) COVE_TRY(drain(OutputStream::kOut, command_.output(), out_open_));
       if (fds[2].revents != 0) COVE_TRY(drain(OutputStream::kErr, command_.error(), err_open_));
-      if (ended && leftover_ > kLeftoverBytes) return {};
     }
   }
 
@@ -89,7 +88,9 @@ class Pump {
     if (count > 0) {
       const auto bytes = static_cast<std::size_t>(count);
       if (bytes == kChunkBytes && !command_.has_terminal()) grow_pipe(stream, fd);
-      if (command_.poll_end()) leftover_ += bytes;
+      std::size_t& leftover = stream == OutputStream::kOut ? out_leftover_ : err_leftover_;
+      if (command_.poll_end()) leftover += bytes;
+      if (leftover > kLeftoverBytes) open = false;
       return sink_.on_output(stream, {chunk_.get(), bytes});
     }
     if (count < 0 && (errno == EINTR || errno == EAGAIN)) return {};
@@ -141,7 +142,8 @@ class Pump {
   bool err_open_ = !command_.has_terminal();
   bool out_grown_ = false;
   bool err_grown_ = false;
-  std::size_t leftover_ = 0;
+  std::size_t out_leftover_ = 0;
+  std::size_t err_leftover_ = 0;
   CommandEnd::Reason reason_ = CommandEnd::Reason::kEnded;
   std::unique_ptr<char[]> chunk_;
 };
