@@ -19,7 +19,8 @@ using std::chrono::milliseconds;
 constexpr std::size_t kChunkBytes = std::size_t{64} << 10U;
 // Pipes grow once a command shows that it writes much: fewer switches between it and us.
 constexpr int kBusyPipeBytes = 1 << 20;
-// After the command's end each of its pipes may still hold what it wrote, at most this much; more comes from others.
+// After the command's end each of its pipes may still hold what it wrote, at most this much; more comes from
+// others.
 constexpr std::size_t kLeftoverBytes = std::size_t{kBusyPipeBytes} + kChunkBytes;
 constexpr milliseconds kQuiet{200};
 constexpr milliseconds kGrace{1000};
