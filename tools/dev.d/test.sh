@@ -17,7 +17,7 @@ build asan
 stamp "unit, contract, script and interoperability tests under ASan and UBSan"
 ctest --test-dir build/asan --output-on-failure --no-tests=error -j 2 "${slow[@]}"
 
-mapfile -t threaded < <(tools/dev.d/tsan_targets.sh)
+read -ra threaded < <(tools/dev.d/tsan_targets.sh)
 build tsan "${threaded[@]}"
 stamp "tests of threaded libraries under TSan"
 for test in "${threaded[@]}"; do
