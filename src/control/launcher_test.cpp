@@ -77,8 +77,8 @@ TEST_F(LauncherTest, SaysWhatAWordlessDeathLeftInTheLog) {
 
 TEST_F(LauncherTest, EndsTheSupervisorWhenTheCallerGivesUp) {
   const auto request = with_script(
-      "trap 'echo asked to stop >&2; exit 0' TERM; echo '{\"step\":\"slow\"}' >&3\n"
-      "while :; do read line < /dev/zero & wait $!; done");
+      "trap 'echo asked to stop >&2; kill $!; exit 0' TERM; echo '{\"step\":\"slow\"}' >&3\n"
+      "while :; do sleep 60 & wait $!; done");
   const OpContext hasty{{}, Deadline::after(std::chrono::milliseconds(300))};
   EXPECT_EQ(launch_vm(hasty, request, steps_).error().code(), Code::kDeadlineExceeded);
   EXPECT_NE(read_file(request.log_file)->find("asked to stop"), std::string::npos);
