@@ -1,10 +1,10 @@
 #include "cli/agent_call.h"
 
 #include "agent/rpc_agent_client.h"
-#include "base/unix_socket.h"
 #include "cli/supervisor_calls.h"
 #include "cli/version.h"
 #include "cli/wait_report.h"
+#include "control/supervisor_dial.h"
 #include "rpc/channel.h"
 
 namespace cove {
@@ -12,7 +12,7 @@ namespace {
 
 Result<std::shared_ptr<rpc::Channel>> open_channel(const OpContext& ctx, const VmDirectory& vm) {
   const auto token = COVE_TRY(vm.load_token());
-  auto socket = COVE_TRY(connect_unix(ctx, vm.agent_socket()));
+  auto socket = COVE_TRY(dial_supervisor(ctx, vm, vm.agent_socket()));
   rpc::ChannelOptions options;
   options.metadata = {{"authorization", "Bearer " + token}};
   return COVE_TRY(rpc::Channel::create(std::move(socket), std::move(options)));
@@ -31,7 +31,11 @@ AgentConnector connector_to(const VmDirectory& vm) {
 Result<void> await_user(const OpContext& ctx, const VmDirectory& vm, std::chrono::nanoseconds patience) {
   const auto outcome = COVE_TRY(ask_wait(ctx, vm, "user", patience));
   if (!outcome.met) return unmet_error(vm.name().str(), "user", patience, outcome);
-  return {};
+  if (outcome.state != MachineState::kPaused) return {};
+  // A guest that stands still would keep the caller waiting for ever.
+  std::string text = "vm \"" + vm.name().str() + "\" is paused";
+  if (!outcome.reason.empty()) text += ": " + outcome.reason;
+  return Error(Code::kFailedPrecondition, std::move(text)).hint(outcome.hint);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "cli/exec_runner.h"
 #include "cli/terminal.h"
 #include "cli/vm_choice.h"
+#include "cli/vm_end.h"
 
 namespace cove {
 namespace {
@@ -90,6 +91,7 @@ Result<int> run_guest_command(Invocation& inv, std::vector<std::string> argument
   const auto agent = COVE_TRY(connect_agent(inv.context(), vm, *inv.flags.duration("wait")));
   auto end = attach_and_run(inv, *agent, identity.realm, request);
   if (end.ok()) return exec_exit_status(*end);
+  if (end.error().code() == Code::kUnavailable) return explain_end({}, vm, std::move(end).error());
   if (end.error().code() == Code::kNotFound) inv.failure_status = kNoSuchCommand;
   if (end.error().code() == Code::kDeadlineExceeded && timeout.count() > 0) inv.failure_status = kTimedOut;
   return std::move(end).error();

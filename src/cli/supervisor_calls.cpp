@@ -1,6 +1,7 @@
 #include "cli/supervisor_calls.h"
 
 #include "base/clock.h"
+#include "cli/vm_end.h"
 #include "control/control_client.h"
 #include "proto/control.pb.h"
 
@@ -12,8 +13,10 @@ constexpr auto kQuick = std::chrono::seconds(10);
 constexpr auto kSlack = std::chrono::seconds(15);  // what an answer may take beyond the time it was given
 
 Result<ControlResponse> ask(const OpContext& ctx, const VmDirectory& vm, const ControlRequest& request) {
-  auto client = COVE_TRY(ControlClient::connect(ctx, endpoint_of(vm)));
-  return client.call(ctx, request);
+  auto client = COVE_TRY(ControlClient::connect(ctx, vm));
+  auto response = client.call(ctx, request);
+  if (!response.ok()) return explain_end(ctx, vm, std::move(response).error());
+  return response;
 }
 
 Result<void> ask_plain(const OpContext& ctx, const VmDirectory& vm, const char* type) {
@@ -95,11 +98,11 @@ Result<WaitOutcome> ask_wait(const OpContext& ctx, const VmDirectory& vm, std::s
   const auto deadline = Deadline::after(timeout);
   SystemClock clock;
   for (;;) {
-    auto client = ControlClient::connect(ctx.with_deadline(deadline), endpoint_of(vm));
+    auto client = ControlClient::connect(ctx.with_deadline(deadline), vm);
     if (!client.ok()) {
       // A supervisor that is starting has its lock before its socket.
       if (!vm.observe().has_supervisor()) return std::move(client).error();
-      if (deadline.expired()) return WaitOutcome{false, {}, {"process"}, {}};
+      if (deadline.expired()) return WaitOutcome{.missing = {"process"}};
       COVE_TRY(clock.sleep(ctx, std::chrono::milliseconds(20)));
       continue;
     }
@@ -107,15 +110,21 @@ Result<WaitOutcome> ask_wait(const OpContext& ctx, const VmDirectory& vm, std::s
     request.set_type("wait");
     request.mutable_wait()->set_fact(std::string(fact));
     request.mutable_wait()->set_timeout_ms(milliseconds(deadline.remaining().value_or(timeout)));
-    const auto response = COVE_TRY(client->call(ctx.with_timeout(timeout + kSlack), request));
-    const auto& wait = response.wait();
-    return WaitOutcome{wait.met(), facts_from(wait.facts()), lines_from(wait.missing()),
-                       lines_from(wait.console_tail())};
+    const auto response = client->call(ctx.with_timeout(timeout + kSlack), request);
+    if (!response.ok()) return explain_end(ctx, vm, response.error());
+    const auto& wait = response->wait();
+    return WaitOutcome{.met = wait.met(),
+                       .state = machine_state_from(wait.state()).value_or(MachineState::kRunning),
+                       .reason = wait.reason(),
+                       .hint = wait.hint(),
+                       .facts = facts_from(wait.facts()),
+                       .missing = lines_from(wait.missing()),
+                       .console_tail = lines_from(wait.console_tail())};
   }
 }
 
 Result<RawStream> attach_console(const OpContext& ctx, const VmDirectory& vm, ConsoleFrom from) {
-  auto client = COVE_TRY(ControlClient::connect(ctx.with_timeout(kQuick), endpoint_of(vm)));
+  auto client = COVE_TRY(ControlClient::connect(ctx.with_timeout(kQuick), vm));
   ControlRequest request;
   request.set_type("console-attach");
   if (from == ConsoleFrom::kBeginning) request.mutable_console()->set_replay_bytes(kConsoleReplay);

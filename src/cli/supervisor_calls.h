@@ -47,9 +47,12 @@ struct LiveStatus {
 
 struct WaitOutcome {
   bool met = false;
-  std::vector<LiveFact> facts;
-  std::vector<std::string> missing;
-  std::vector<std::string> console_tail;
+  MachineState state = MachineState::kStarting;
+  std::string reason{};  // why it is in this state, if that needs one
+  std::string hint{};
+  std::vector<LiveFact> facts{};
+  std::vector<std::string> missing{};
+  std::vector<std::string> console_tail{};
 };
 
 enum class StopMode : unsigned char { kAsk, kForce };

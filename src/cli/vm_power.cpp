@@ -6,7 +6,8 @@
 
 #include <cerrno>
 
-#include "base/clock.h"
+#include "cli/vm_end.h"
+#include "store/vm_reasons.h"
 
 namespace cove {
 namespace {
@@ -23,22 +24,12 @@ Result<void> check_startable(const VmDirectory& vm) {
     case MachineState::kSuspended:
       return {};
     case MachineState::kCreating:
-      return Error(Code::kFailedPrecondition, "vm \"" + name + "\" is not finished: " + seen.reason)
-          .hint(seen.holder ? "wait for it: cove up " + name : "finish it: cove up " + name);
     case MachineState::kBroken:
-      return Error(Code::kFailedPrecondition, "vm \"" + name + "\" is broken: " + seen.reason)
-          .hint("remove it: cove delete " + name);
+      return not_running_error(vm, seen);
     default:
       return Error(Code::kFailedPrecondition, "vm \"" + name + "\" is already running")
           .hint("its state: cove status " + name + "\nits console: cove console " + name);
   }
-}
-
-// Waits until nobody holds the run lock.
-Result<void> wait_released(const OpContext& ctx, const VmDirectory& vm) {
-  SystemClock clock;
-  while (COVE_TRY(FileLock::holder(vm.run_lock()))) COVE_TRY(clock.sleep(ctx, std::chrono::milliseconds(5)));
-  return {};
 }
 
 // The supervisor's end takes the engine with it (parent-death signal).
@@ -77,12 +68,7 @@ Result<Stopped> stop_vm(const OpContext& ctx, const VmDirectory& vm, StopMode mo
                         std::chrono::nanoseconds patience) {
   const auto seen = vm.observe();
   if (!seen.holder) return Stopped::kAlready;
-  if (!seen.has_supervisor()) {
-    return Error(Code::kFailedPrecondition, "vm \"" + vm.name().str() + "\" is busy: \"" +
-                                                seen.holder->purpose + "\" by pid " +
-                                                std::to_string(seen.holder->pid))
-        .hint("wait for it to end, or stop that process");
-  }
+  if (!seen.has_supervisor()) return busy_error(vm.name(), *seen.holder);
   const auto limit = mode == StopMode::kForce ? ctx.with_timeout(kEndLimit) : ctx;
   auto asked = ask_stop(limit, vm, mode, patience);
   if (!asked.ok()) {

@@ -1,13 +1,10 @@
 #include "control/control_client.h"
 
-#include <cerrno>
-
 #include "base/files.h"
 #include "base/io.h"
 #include "base/strings.h"
-#include "base/unix_socket.h"
+#include "control/supervisor_dial.h"
 #include "proto/control_json.h"
-#include "store/vm_directory.h"
 
 namespace cove {
 namespace {
@@ -15,40 +12,15 @@ namespace {
 // Screens and files travel in one line; more than this is no answer of ours.
 constexpr std::size_t kMaxResponseBytes = std::size_t{256} << 20U;
 
-Error dial_error(Error error, const ControlEndpoint& endpoint) {
-  const std::string& name = endpoint.vm_name;
-  const std::string run = name.empty() ? "cove run" : "cove -vm " + name + " run";
-  switch (error.error_number()) {
-    case ENOENT:
-      return Error(Code::kFailedPrecondition, "vm is not running: " + (name.empty() ? "no socket" : name))
-          .hint("start it with: " + run);
-    case ECONNREFUSED:
-      return Error(Code::kUnavailable, "vm '" + name + "' does not answer: it may still be booting")
-          .hint("if exited: restart with: " + run);
-    default:
-      break;
-  }
-  if (error.code() == Code::kDeadlineExceeded) {
-    return Error(Code::kDeadlineExceeded, "vm '" + name + "' is not ready: it may still be booting")
-        .hint("look at: cove logs " + name);
-  }
-  return std::move(error).context("connect to control socket");
-}
-
 }  // namespace
-
-ControlEndpoint endpoint_of(const VmDirectory& directory) {
-  return {directory.control_socket(), directory.token_path(), directory.name().str()};
-}
 
 ControlClient::ControlClient(UniqueFd fd, std::string token)
     : fd_(std::move(fd)), reader_(kMaxResponseBytes), token_(std::move(token)) {}
 
-Result<ControlClient> ControlClient::connect(const OpContext& ctx, const ControlEndpoint& endpoint) {
-  auto fd = connect_unix(ctx, endpoint.socket);
-  if (!fd.ok()) return dial_error(std::move(fd).error(), endpoint);
-  auto token = COVE_TRY(read_file(endpoint.token_file, 4096));
-  return ControlClient(std::move(fd).value(), std::string(trim(token)));
+Result<ControlClient> ControlClient::connect(const OpContext& ctx, const VmDirectory& vm) {
+  auto fd = COVE_TRY(dial_supervisor(ctx, vm, vm.control_socket()));
+  auto token = COVE_TRY(read_file(vm.token_path(), 4096));
+  return ControlClient(std::move(fd), std::string(trim(token)));
 }
 
 Result<std::string> ControlClient::exchange_line(const OpContext& ctx, std::string_view line) {

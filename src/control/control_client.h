@@ -2,7 +2,6 @@
 // line each (proto/control.proto). Owned by one thread at a time; blocking; every call obeys its OpContext.
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <string_view>
 
@@ -11,6 +10,7 @@
 #include "base/unique_fd.h"
 #include "control/line_reader.h"
 #include "control/raw_stream.h"
+#include "store/vm_directory.h"
 
 namespace vz::control::v1 {
 class ControlRequest;
@@ -19,24 +19,13 @@ class ControlResponse;
 
 namespace cove {
 
-class VmDirectory;
 using ControlRequest = vz::control::v1::ControlRequest;
 using ControlResponse = vz::control::v1::ControlResponse;
 
-// Where a supervisor listens. VmDirectory knows the paths.
-struct ControlEndpoint {
-  std::filesystem::path socket;
-  std::filesystem::path token_file;
-  std::string vm_name;  // for messages
-};
-
-ControlEndpoint endpoint_of(const VmDirectory& directory);
-
 class ControlClient {
  public:
-  // kFailedPrecondition "vm is not running" when nobody listens, kUnavailable while it is still booting; the
-  // hints say what to type. The socket decides, not the lock: a supervisor that is starting has none yet.
-  static Result<ControlClient> connect(const OpContext& ctx, const ControlEndpoint& endpoint);
+  // Errors as in supervisor_dial.h.
+  static Result<ControlClient> connect(const OpContext& ctx, const VmDirectory& vm);
 
   // Sends the request with the token and our api_version, waits for its response. A response that says
   // failure is returned as an Error with the server's code, text and hint, except with call_any.

@@ -76,17 +76,18 @@ class FakeHandler final : public ControlHandler {
 class ControlServerTest : public ::testing::Test {
  protected:
   void start(ControlServerOptions options = {}) {
-    options.socket = endpoint_.socket;
+    options.socket = vm_.control_socket();
     options.token = kToken;
     server_ = loop_.do_on_loop([&] { return ControlServer::start(loop_.loop(), options, handler_); }).value();
   }
   void SetUp() override {
-    ASSERT_TRUE(write_file_atomic(endpoint_.token_file, std::string(kToken) + "\n", 0600).ok());
+    ASSERT_TRUE(make_directories(vm_.path(), 0700).ok());
+    ASSERT_TRUE(write_file_atomic(vm_.token_path(), std::string(kToken) + "\n", 0600).ok());
   }
   void TearDown() override {
     loop_.do_on_loop([this] { server_.reset(); });
   }
-  UniqueFd dial() { return connect_unix(kPatient, endpoint_.socket).value(); }
+  UniqueFd dial() { return connect_unix(kPatient, vm_.control_socket()).value(); }
   std::string ask(int fd, const std::string& text) {
     EXPECT_TRUE(write_all(kPatient, fd, text).ok());
     return read_line(fd);
@@ -109,7 +110,7 @@ class ControlServerTest : public ::testing::Test {
   }
 
   TempDir folder_ = TempDir::create("/tmp", "control-test").value();
-  ControlEndpoint endpoint_{folder_.path() / "control.sock", folder_.path() / "control.token", "vm"};
+  VmDirectory vm_{Home(folder_.path()), VmName::parse("vm").value()};
   FakeHandler handler_;
   LoopThread loop_;
   std::unique_ptr<ControlServer> server_;
@@ -134,15 +135,15 @@ TEST_F(ControlServerTest, AnswersPingAndKeepsTheConnection) {
 TEST_F(ControlServerTest, SocketIsPrivateAndRemovedAtTheEnd) {
   start();
   struct stat status {};
-  ASSERT_EQ(::stat(endpoint_.socket.c_str(), &status), 0);
+  ASSERT_EQ(::stat(vm_.control_socket().c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777U, 0600U);
   loop_.do_on_loop([this] { server_.reset(); });
-  EXPECT_FALSE(path_exists(endpoint_.socket));
+  EXPECT_FALSE(path_exists(vm_.control_socket()));
 }
 
 TEST_F(ControlServerTest, ReplacesAStaleSocket) {
-  { const UniqueFd stale = listen_unix(endpoint_.socket, 1).value(); }
-  EXPECT_EQ(connect_unix(kPatient, endpoint_.socket).error().error_number(), ECONNREFUSED);
+  { const UniqueFd stale = listen_unix(vm_.control_socket(), 1).value(); }
+  EXPECT_EQ(connect_unix(kPatient, vm_.control_socket()).error().error_number(), ECONNREFUSED);
   start();
   EXPECT_EQ(ask(dial().get(), R"({"type":"ping","token":"0123456789abcdef"})"
                               "\n"),
@@ -151,7 +152,7 @@ TEST_F(ControlServerTest, ReplacesAStaleSocket) {
 
 TEST_F(ControlServerTest, EmptyTokenIsFatal) {
   ControlServerOptions options;
-  options.socket = endpoint_.socket;
+  options.socket = vm_.control_socket();
   const auto server = loop_.do_on_loop([&] { return ControlServer::start(loop_.loop(), options, handler_); });
   EXPECT_EQ(server.error().code(), Code::kFailedPrecondition);
 }
@@ -279,7 +280,7 @@ TEST_F(ControlServerTest, BadBytesAndBadErrorsStillGetAnAnswer) {
 
 TEST_F(ControlServerTest, ClientGetsErrorsWithCodeAndHint) {
   start();
-  auto client = ControlClient::connect(kPatient, endpoint_).value();
+  auto client = ControlClient::connect(kPatient, vm_).value();
   ControlRequest request;
   request.set_type("pause");
   const auto response = client.call(kPatient, request);
@@ -291,7 +292,7 @@ TEST_F(ControlServerTest, ClientGetsErrorsWithCodeAndHint) {
 
 TEST_F(ControlServerTest, ClientStreams) {
   start();
-  auto client = ControlClient::connect(kPatient, endpoint_).value();
+  auto client = ControlClient::connect(kPatient, vm_).value();
   ControlRequest request;
   request.set_type("agent-exec-stream");
   request.mutable_agent_exec()->add_args("true");
@@ -315,14 +316,38 @@ TEST_F(ControlServerTest, ConnectionBecomesBytes) {
   EXPECT_EQ(read_to_end(kPatient, fd.get(), 100).value(), "console");
 }
 
-TEST_F(ControlServerTest, DialErrorsSayWhatToDo) {
-  const auto missing = ControlClient::connect(kPatient, endpoint_);
-  EXPECT_NE(missing.error().message().find("vm is not running"), std::string::npos);
-  EXPECT_EQ(missing.error().hint_text(), "start it with: cove -vm vm run");
-  { const UniqueFd stale = listen_unix(endpoint_.socket, 1).value(); }
-  const auto refused = ControlClient::connect(kPatient, endpoint_);
-  EXPECT_NE(refused.error().message().find("may still be booting"), std::string::npos);
-  EXPECT_EQ(refused.error().code(), Code::kUnavailable);
+// A refused or missing socket says nothing by itself: the run lock and the files tell what the VM is doing.
+TEST_F(ControlServerTest, DialErrorsSayWhatTheVmIsDoing) {
+  const auto failure = [&] {
+    return ControlClient::connect(OpContext{}.with_timeout(std::chrono::seconds(5)), vm_).error();
+  };
+  VmConfig config;
+  config.root_disk = new_object_id();
+  ASSERT_TRUE(vm_.save_config(config).ok());
+  ASSERT_TRUE(make_directories(vm_.home().disk_node(config.root_disk).parent_path()).ok());
+  ASSERT_TRUE(write_file_atomic(vm_.home().disk_node(config.root_disk), "disk").ok());
+  EXPECT_EQ(failure().message(), "vm \"vm\" is not running");
+  EXPECT_EQ(failure().hint_text(), "start it: cove up vm");
+
+  { const UniqueFd stale = listen_unix(vm_.control_socket(), 1).value(); }
+  EXPECT_EQ(failure().message(), "vm \"vm\" is not running");
+  ASSERT_TRUE(vm_.begin_session().ok());
+  ASSERT_TRUE(vm_.end_session_crashed("QEMU ended").ok());
+  EXPECT_EQ(failure().message(), "vm \"vm\" is not running: it crashed: QEMU ended");
+  EXPECT_EQ(failure().code(), Code::kFailedPrecondition);
+
+  const auto lock = vm_.lock("supervisor");
+  ASSERT_TRUE(lock.ok());
+  EXPECT_NE(failure().message().find("is starting or ending: its supervisor (pid "), std::string::npos);
+  EXPECT_EQ(failure().code(), Code::kUnavailable);
+
+  // One that listens but never accepts; its backlog is full.
+  const UniqueFd deaf = listen_unix(vm_.control_socket(), 0).value();
+  const UniqueFd first = dial();
+  const auto silent =
+      ControlClient::connect(OpContext{}.with_timeout(std::chrono::milliseconds(50)), vm_).error();
+  EXPECT_NE(silent.message().find("does not answer: its supervisor (pid "), std::string::npos);
+  EXPECT_EQ(silent.code(), Code::kDeadlineExceeded);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/strings.h"
+#include "store/vm_reasons.h"
 
 namespace cove {
 namespace {
@@ -84,10 +85,7 @@ Result<FileLock> VmDirectory::lock(std::string_view purpose) const {
                  "vm \"" + name_.str() + "\" is running (pid " + std::to_string(other.pid) + ")")
         .hint("stop it first: cove stop " + name_.str());
   }
-  return Error(Code::kFailedPrecondition, "vm \"" + name_.str() + "\" is busy: \"" + other.purpose +
-                                              "\" by pid " + std::to_string(other.pid) + " since " +
-                                              other.since)
-      .hint("wait for it to end, or stop that process");
+  return busy_error(name_, other);
 }
 
 Result<FileLock> VmDirectory::lock_waiting(const OpContext& ctx, std::string_view purpose) const {

@@ -144,6 +144,10 @@ Result<ControlResponse> CommandExecutor::wait(const OpContext& ctx, const Contro
   ControlResponse response;
   auto& answer = *response.mutable_wait();
   answer.set_met(waited.ok());
+  VmSnapshot now = COVE_TRY(take_snapshot(ctx, supervisor_));
+  answer.set_state(std::string(to_string(now.state)));
+  answer.set_reason(std::move(now.reason));
+  answer.set_hint(std::move(now.hint));
   add_facts(facts, *answer.mutable_facts());
   for (const auto& entry : answer.facts()) {
     if (!entry.met()) answer.add_missing(entry.name());

@@ -245,6 +245,8 @@ VmSnapshot Supervisor::snapshot() const {
   if (paused_by_fault) {
     snapshot.hint = "free space on the file system of " + options_.directory.home().root().string() +
                     ", then: cove resume " + name().str();
+  } else if (snapshot.state == MachineState::kPaused) {
+    snapshot.hint = "let it run: cove resume " + name().str();
   } else if (!panic_.empty()) {
     snapshot.hint = "see: cove logs " + name().str() + "; then: cove restart -force " + name().str();
   }

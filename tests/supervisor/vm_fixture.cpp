@@ -44,7 +44,7 @@ Result<LaunchedVm> VmFixture::launch(LaunchRequest::Mode mode, std::vector<PortF
 }
 
 Result<ControlResponse> VmFixture::call(const ControlRequest& request) {
-  auto client = COVE_TRY(ControlClient::connect(kPatient, endpoint_of(vm_)));
+  auto client = COVE_TRY(ControlClient::connect(kPatient, vm_));
   return client.call(kPatient, request);
 }
 

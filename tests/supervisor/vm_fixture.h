@@ -26,7 +26,7 @@ class VmFixture : public ::testing::Test {
   void set(const std::string& name, const std::string& value);
   Result<LaunchedVm> launch(LaunchRequest::Mode mode = LaunchRequest::Mode::kAttached,
                             std::vector<PortForward> forwards = {});
-  ControlClient connect() { return ControlClient::connect(kPatient, endpoint_of(vm_)).value(); }
+  ControlClient connect() { return ControlClient::connect(kPatient, vm_).value(); }
   Result<ControlResponse> call(const ControlRequest& request);
   Result<ControlResponse> call(const std::string& type);
   ControlResponse status() { return call("status").value(); }

@@ -6,6 +6,7 @@
 #include "cli/vm_choice.h"
 #include "cli/vm_power.h"
 #include "provision/vm_maker.h"
+#include "store/vm_reasons.h"
 
 namespace cove {
 namespace {
@@ -23,10 +24,7 @@ Result<void> check_deletable(const VmDirectory& vm) {
         .hint("stop it first: cove stop " + vm.name().str() + "\nor end and delete it: cove delete -force " +
               vm.name().str());
   }
-  return Error(Code::kFailedPrecondition, "vm \"" + vm.name().str() + "\" is busy: \"" +
-                                              seen.holder->purpose + "\" by pid " +
-                                              std::to_string(seen.holder->pid))
-      .hint("wait for it to end, or stop that process");
+  return busy_error(vm.name(), *seen.holder);
 }
 
 Result<bool> may_delete(Invocation& inv, const std::vector<VmDirectory>& chosen) {

@@ -16,9 +16,9 @@ Result<int> run_install(Invocation& inv) {
   progress.reset();
   if (created.how == Creation::kWasThere) {
     return Error(Code::kAlreadyExists, "a vm named \"" + name.str() + "\" exists already")
-        .hint("start it: cove run -detach " + name.str() + "\nor make another: cove install NAME");
+        .hint("start it: cove up " + name.str() + "\nor make another: cove install NAME");
   }
-  inv.out.note(name.str() + ": installed. Start it: cove run -detach " + name.str());
+  inv.out.note(name.str() + ": installed. Start it: cove up " + name.str());
   return 0;
 }
 

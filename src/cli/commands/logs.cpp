@@ -27,7 +27,7 @@ Result<int> run_logs(Invocation& inv) {
   auto shown = show_log(inv.context(), request, inv.out);
   if (!shown.ok() && shown.error().code() == Code::kNotFound) {
     return Error(Code::kNotFound, "vm \"" + vm.name().str() + "\" has no log yet")
-        .hint("start it: cove run -detach " + vm.name().str());
+        .hint("start it: cove up " + vm.name().str());
   }
   COVE_TRY(std::move(shown));
   return 0;

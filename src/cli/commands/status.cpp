@@ -1,6 +1,7 @@
 #include "cli/commands/commands.h"
 #include "cli/vm_choice.h"
 #include "cli/vm_view.h"
+#include "store/vm_reasons.h"
 
 namespace cove {
 namespace {
@@ -37,21 +38,7 @@ void add_live(Rows& rows, const LiveStatus& live) {
 }
 
 std::string advice(const VmView& view) {
-  const auto& name = view.directory.name().str();
-  switch (view.state()) {
-    case MachineState::kStopped:
-      return "start it: cove run -detach " + name;
-    case MachineState::kCrashed:
-      return "start it again: cove run -detach " + name + " (its disk is as after a power cut)";
-    case MachineState::kCreating:
-      return view.seen.holder ? "" : "finish it: cove up " + name + "   or remove it: cove delete " + name;
-    case MachineState::kBroken:
-      return "remove it: cove delete " + name;
-    case MachineState::kPaused:
-      return "let it run: cove resume " + name;
-    default:
-      return view.live ? view.live->hint : "";
-  }
+  return view.live ? view.live->hint : next_step(view.directory.name(), view.seen);
 }
 
 Result<int> run_status(Invocation& inv) {

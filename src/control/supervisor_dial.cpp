@@ -1,0 +1,38 @@
+#include "control/supervisor_dial.h"
+
+#include <cerrno>
+
+#include "base/unix_socket.h"
+#include "store/vm_reasons.h"
+
+namespace cove {
+namespace {
+
+Error dial_error(Error error, const VmDirectory& vm) {
+  const bool nobody = error.error_number() == ENOENT || error.error_number() == ECONNREFUSED;
+  const bool silent = error.code() == Code::kDeadlineExceeded;
+  if (!nobody && !silent) return std::move(error).context("connecting to the supervisor");
+  const Observation seen = vm.observe();
+  if (!vm.exists() || !seen.has_supervisor()) return not_running_error(vm, seen);
+  const std::string& name = vm.name().str();
+  const std::string who =
+      "its supervisor (pid " + std::to_string(seen.holder->pid) + ", since " + seen.holder->since + ")";
+  if (nobody) {
+    return Error(Code::kUnavailable,
+                 "vm \"" + name + "\" is starting or ending: " + who + " does not listen now")
+        .hint("wait for it: cove wait " + name + "\nwhat it does: cove logs -supervisor " + name);
+  }
+  return Error(Code::kDeadlineExceeded, "vm \"" + name + "\" does not answer: " + who + " is busy or hangs")
+      .hint("what it does: cove logs -supervisor " + name + "\nend it by force: cove stop -force " + name);
+}
+
+}  // namespace
+
+Result<UniqueFd> dial_supervisor(const OpContext& ctx, const VmDirectory& vm,
+                                 const std::filesystem::path& socket) {
+  auto fd = connect_unix(ctx, socket);
+  if (!fd.ok()) return dial_error(std::move(fd).error(), vm);
+  return fd;
+}
+
+}  // namespace cove
