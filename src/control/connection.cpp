@@ -20,13 +20,14 @@ Connection::~Connection() {
 }
 
 void Connection::close() {
+  finishing_.cancel();
   closing_.cancel();
   gone_.cancel();
 }
 
 void Connection::run() {
   for (;;) {
-    const OpContext ctx{closing_.token(), Deadline::after(options_.idle)};
+    const OpContext ctx{finishing_.token(), Deadline::after(options_.idle)};
     const auto line = reader_.next(ctx, fd_.get());
     if (!line.ok()) {
       if (line.error().code() == Code::kResourceExhausted) {

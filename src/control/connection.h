@@ -20,7 +20,9 @@ class Connection final : private ControlReply {
   ~Connection() override;  // cancels and joins
   Connection(const Connection&) = delete;
 
-  // Tells the thread to end, without waiting for it.
+  // Tells the thread to end once it has answered what it is serving, without waiting for it.
+  void finish() { finishing_.cancel(); }
+  // Tells the thread to end now; what it serves is cancelled.
   void close();
   // The client is gone: work that only it wanted ends.
   void hang_up() { gone_.cancel(); }
@@ -41,8 +43,9 @@ class Connection final : private ControlReply {
   const ControlServerOptions& options_;
   ControlHandler& handler_;
   LineReader reader_;
-  CancelSource gone_;     // client or server ends
-  CancelSource closing_;  // server ends
+  CancelSource gone_;       // client or server ends
+  CancelSource closing_;    // server ends
+  CancelSource finishing_;  // no further request is taken
   Dialect dialect_ = Dialect::kOriginal;
   int refusals_ = 0;
   bool handed_over_ = false;

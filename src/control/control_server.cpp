@@ -31,6 +31,14 @@ class Server final : public ControlServer {
 
   std::size_t connections() const override { return connections_.size(); }
 
+  void drain(std::chrono::milliseconds limit, std::function<void()> done) override {
+    acceptor_.reset();
+    drained_ = std::move(done);
+    drain_limit_ = loop_.after(limit, [this] { end_drain(); });
+    for (auto& [id, connection] : connections_) connection->finish();
+    if (connections_.empty()) end_drain();
+  }
+
  private:
   void admit(UniqueFd fd) {
     if (connections_.size() >= options_.max_connections) return turn_away(fd.get(), "too many connections");
@@ -50,6 +58,13 @@ class Server final : public ControlServer {
   void remove(std::uint64_t id) {
     hangups_->remove(id);
     connections_.erase(id);
+    if (connections_.empty()) end_drain();
+  }
+
+  // Later: the caller of drain() may not expect to be called back at once.
+  void end_drain() {
+    drain_limit_.reset();
+    if (drained_) loop_.post(std::exchange(drained_, nullptr));
   }
 
   EventLoop& loop_;
@@ -58,6 +73,8 @@ class Server final : public ControlServer {
   std::unique_ptr<HangupWatch> hangups_;
   std::map<std::uint64_t, std::unique_ptr<Connection>> connections_;
   std::uint64_t last_id_ = 0;
+  std::function<void()> drained_;  // set while draining
+  Registration drain_limit_;
   std::shared_ptr<char> alive_ = std::make_shared<char>();
   std::unique_ptr<SocketAcceptor> acceptor_;
 };

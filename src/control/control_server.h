@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -31,6 +32,9 @@ class ControlServer {
                                                       ControlHandler& handler);
   virtual ~ControlServer() = default;
   virtual std::size_t connections() const = 0;
+  // Takes no more clients and requests. `done` is called once on the loop's thread: when every request under
+  // way has its answer, or after `limit`. Once only.
+  virtual void drain(std::chrono::milliseconds limit, std::function<void()> done) = 0;
 };
 
 }  // namespace cove

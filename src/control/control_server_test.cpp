@@ -53,6 +53,13 @@ class FakeHandler final : public ControlHandler {
         response.mutable_status()->set_state("running");
         response.mutable_status_detail()->set_name("x");
         return response;
+      case VerbId::kStop: {
+        // Answers once released, as a stop does when the machine has gone.
+        blocked.with([](int& count) { count++; });
+        COVE_TRY(released.wait(ctx, [](const bool& yes) { return yes; }));
+        response.set_data("stopped");
+        return response;
+      }
       case VerbId::kPause:
         return Error(Code::kFailedPrecondition, "cannot pause VM in state: stopped").hint("start it");
       default:
@@ -70,6 +77,7 @@ class FakeHandler final : public ControlHandler {
 
   std::atomic<int> handled{0};
   Guarded<int> blocked{0};
+  Guarded<bool> released{false};
   Guarded<std::vector<RawStream>> streams;
 };
 
@@ -348,6 +356,41 @@ TEST_F(ControlServerTest, DialErrorsSayWhatTheVmIsDoing) {
       ControlClient::connect(OpContext{}.with_timeout(std::chrono::milliseconds(50)), vm_).error();
   EXPECT_NE(silent.message().find("does not answer: its supervisor (pid "), std::string::npos);
   EXPECT_EQ(silent.code(), Code::kDeadlineExceeded);
+}
+
+TEST_F(ControlServerTest, DrainingAnswersWhatIsUnderWayAndTakesNothingNew) {
+  start();
+  const UniqueFd idle = dial();
+  const UniqueFd busy = dial();
+  const std::string stop = std::string(R"({"type":"stop","authToken":")") + kToken + "\"}\n";
+  ASSERT_TRUE(write_all(kPatient, busy.get(), stop).ok());
+  ASSERT_TRUE(handler_.blocked.wait(kPatient, [](const int& count) { return count == 1; }).ok());
+
+  Guarded<int> drained{0};
+  loop_.do_on_loop(
+      [&] { server_->drain(std::chrono::minutes(1), [&] { drained.with([](int& count) { count++; }); }); });
+  EXPECT_EQ(read_line(idle.get()), "<end>");
+  EXPECT_FALSE(connect_unix(kPatient, endpoint_.socket).ok());
+  EXPECT_TRUE(connections_become(1));
+  EXPECT_EQ(drained.read([](int count) { return count; }), 0);
+  handler_.released.with([](bool& yes) { yes = true; });
+  EXPECT_NE(read_line(busy.get()).find("stopped"), std::string::npos);
+  EXPECT_TRUE(drained.wait(kPatient, [](const int& count) { return count == 1; }).ok());
+}
+
+TEST_F(ControlServerTest, DrainingIsGivenUpAfterItsLimit) {
+  start();
+  const UniqueFd busy = dial();
+  const std::string stop = std::string(R"({"type":"stop","authToken":")") + kToken + "\"}\n";
+  ASSERT_TRUE(write_all(kPatient, busy.get(), stop).ok());
+  ASSERT_TRUE(handler_.blocked.wait(kPatient, [](const int& count) { return count == 1; }).ok());
+  Guarded<bool> drained{false};
+  loop_.do_on_loop([&] {
+    server_->drain(std::chrono::milliseconds(10), [&] { drained.with([](bool& yes) { yes = true; }); });
+  });
+  EXPECT_TRUE(drained.wait(kPatient, [](const bool& yes) { return yes; }).ok());
+  loop_.do_on_loop([this] { server_.reset(); });
+  EXPECT_NE(read_line(busy.get()).find("cancelled"), std::string::npos);
 }
 
 }  // namespace

@@ -8,6 +8,8 @@ namespace cove {
 namespace {
 
 constexpr auto kHelloLimit = std::chrono::seconds(30);
+constexpr auto kFirstPause = std::chrono::milliseconds(50);  // between one hello that failed and the next
+constexpr auto kLongestPause = std::chrono::milliseconds(3200);
 
 void work_through(Mailbox<std::function<void()>>& box) {
   for (;;) {
@@ -67,12 +69,21 @@ void AgentKeeper::attach(UniqueFd socket) {
   });
 }
 
-void AgentKeeper::detach() {
+void AgentKeeper::forget() {
   known_.with([](Known& known) {
     known.greeting.cancel();
     known.status.state = AgentStatus::State::kWaiting;
   });
+}
+
+void AgentKeeper::detach() {
+  forget();
   slot_.set(nullptr);
+}
+
+void AgentKeeper::guest_reset() {
+  forget();
+  if (const auto channel = slot_.get(); channel != nullptr) channel->raise_epoch();
 }
 
 AgentStatus AgentKeeper::status() const {
@@ -115,17 +126,24 @@ void AgentKeeper::link_changed(AgentLink::State state) {
   static_cast<void>(greetings_.put(no_wait, [this, cancel] { greet(cancel); }));
 }
 
-void AgentKeeper::greet(const CancelToken& cancel) {
-  if (cancel.cancelled()) return;
-  const OpContext ctx{cancel, {}};
-  const auto hello = client_->hello(ctx.with_timeout(kHelloLimit), GuestAgentClient::Realm::kSystem);
-  if (!hello.ok()) {
-    if (cancel.cancelled()) return;
+// Until it answers, or the link changes: an agent that is being restarted closes streams it has just taken.
+Result<AgentHello> AgentKeeper::hear_hello(const OpContext& ctx) {
+  for (auto pause = kFirstPause;; pause = std::min(pause * 2, kLongestPause)) {
+    auto hello = client_->hello(ctx.with_timeout(kHelloLimit), GuestAgentClient::Realm::kSystem);
+    if (hello.ok()) return hello;
+    COVE_TRY(ctx.check());
     log_warn("the agent's hello failed", {{"reason", hello.error().message()}});
     facts_.miss(fact::kAgent, "its link is up, but: " + hello.error().message());
     known_.with([&](Known& known) { known.status.last_error = hello.error().message(); });
-    return;
+    COVE_TRY(clock_.sleep(ctx, pause));
   }
+}
+
+void AgentKeeper::greet(const CancelToken& cancel) {
+  if (cancel.cancelled()) return;
+  const OpContext ctx{cancel, {}};
+  const auto hello = hear_hello(ctx);
+  if (!hello.ok()) return;
   facts_.meet(fact::kAgent, "version " + hello->agent_version);
   known_.with([&](Known& known) {
     known.status = {AgentStatus::State::kConnected, hello->agent_version, "",

@@ -37,6 +37,9 @@ class AgentKeeper {
   void attach(UniqueFd socket);
   // The machine is gone.
   void detach();
+  // The guest was reset: whatever the agent was, it is not any more. What is known starts over, and the link
+  // waits for an agent that answers in a new epoch.
+  void guest_reset();
 
   GuestAgentClient& client() { return *client_; }
   GuestChannel& channel() { return slot_; }
@@ -60,6 +63,8 @@ class AgentKeeper {
 
   void link_changed(AgentLink::State state);
   void greet(const CancelToken& cancel);
+  Result<AgentHello> hear_hello(const OpContext& ctx);
+  void forget();
   void set_lost(const char* how);
 
   EventLoop& relay_;

@@ -161,7 +161,9 @@ Result<ControlResponse> CommandExecutor::wait(const OpContext& ctx, const Contro
 
 Result<ControlResponse> CommandExecutor::console_attach(const ControlRequest& request, ControlReply& reply) {
   ControlResponse response = message_response("attached");
-  supervisor_.console().add_reader(COVE_TRY(reply.become_stream(response)), request.console().replay_bytes());
+  ConsoleHub& console = supervisor_.console();
+  const std::uint64_t from = console.position(request.console().replay_bytes());
+  console.add_reader(COVE_TRY(reply.become_stream(response)), from);
   return response;
 }
 

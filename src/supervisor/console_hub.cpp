@@ -119,15 +119,20 @@ void ConsoleHub::deliver(std::string_view bytes) {
   for (const auto* reader : gone) remove(*reader);
 }
 
-void ConsoleHub::add_reader(RawStream stream, std::size_t replay_bytes) {
+std::uint64_t ConsoleHub::position(std::uint64_t replay_bytes) const {
+  const std::uint64_t end = tail_.read([](const ConsoleTail& tail) { return tail.end(); });
+  return end - std::min(end, replay_bytes);
+}
+
+void ConsoleHub::add_reader(RawStream stream, std::uint64_t from) {
   auto shared = std::make_shared<RawStream>(std::move(stream));
-  relay_.post([this, shared, replay_bytes, alive = std::weak_ptr<char>(alive_)] {
+  relay_.post([this, shared, from, alive = std::weak_ptr<char>(alive_)] {
     if (alive.expired()) return;
     readers_.remove_if([](const auto& entry) { return hung_up(entry->fd.get()); });
     if (readers_.size() >= kMaxReaders) return;
     auto reader = std::make_unique<Reader>();
     reader->fd = std::move(shared->fd);
-    reader->pending = tail_.with([&](ConsoleTail& tail) { return tail.latest(replay_bytes); });
+    reader->pending = tail_.with([&](ConsoleTail& tail) { return tail.from(from); });
     Reader* raw = reader.get();
     readers_.push_back(std::move(reader));
     raw->readable = relay_.watch(raw->fd.get(), Ready::kRead, [this, raw] { reader_readable(*raw); });

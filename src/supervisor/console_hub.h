@@ -29,8 +29,11 @@ class ConsoleHub {
 
   // The guest's console from now on; an earlier one is closed. Readers stay.
   void attach_guest(UniqueFd console);
-  // A reader that leaves by closing; it first gets up to replay_bytes of the latest output.
-  void add_reader(RawStream stream, std::size_t replay_bytes);
+  // The position `replay_bytes` before the latest output, at most back to where the console began.
+  std::uint64_t position(std::uint64_t replay_bytes) const;
+  // A reader that leaves by closing; it gets the output from this position on, without a gap. Take the
+  // position before telling the client that it is attached: from then on it must miss nothing.
+  void add_reader(RawStream stream, std::uint64_t from);
   std::vector<std::string> last_lines(std::size_t count) const;
 
  private:

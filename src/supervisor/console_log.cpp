@@ -65,6 +65,7 @@ void ConsoleLog::append(std::string_view bytes) {
 }
 
 void ConsoleTail::append(std::string_view bytes) {
+  end_ += bytes.size();
   if (bytes.size() >= kMaxBytes) {
     bytes_ = bytes.substr(bytes.size() - kMaxBytes);
     return;
@@ -74,14 +75,15 @@ void ConsoleTail::append(std::string_view bytes) {
   bytes_ += bytes;
 }
 
-std::string ConsoleTail::latest(std::size_t bytes) const {
-  bytes = std::min({bytes, kMaxBytes, bytes_.size()});
-  return bytes_.substr(bytes_.size() - bytes);
+std::string ConsoleTail::from(std::uint64_t position) const {
+  const std::uint64_t wanted = end_ - std::min(position, end_);
+  const auto kept = static_cast<std::size_t>(std::min<std::uint64_t>({wanted, kMaxBytes, bytes_.size()}));
+  return bytes_.substr(bytes_.size() - kept);
 }
 
 std::vector<std::string> ConsoleTail::lines(std::size_t count) const {
   std::vector<std::string> result;
-  const std::string text = latest(kMaxBytes);
+  const std::string text = from(0);
   const auto raw = split(text, '\n');
   for (auto line = raw.rbegin(); line != raw.rend() && result.size() < count; ++line) {
     std::string plain = plain_text(*line);

@@ -37,13 +37,16 @@ class ConsoleTail {
   static constexpr std::size_t kMaxBytes = std::size_t{64} << 10U;
 
   void append(std::string_view bytes);
-  // The last `bytes` or fewer, as they came.
-  std::string latest(std::size_t bytes) const;
+  // Bytes appended since the beginning; positions count from there.
+  std::uint64_t end() const { return end_; }
+  // Everything from `position` on, as it came; of what is no longer kept, nothing.
+  std::string from(std::uint64_t position) const;
   // The last lines without terminal controls, each at most 200 bytes.
   std::vector<std::string> lines(std::size_t count) const;
 
  private:
   std::string bytes_;
+  std::uint64_t end_ = 0;
 };
 
 }  // namespace cove

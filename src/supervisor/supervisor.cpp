@@ -18,6 +18,13 @@
 namespace cove {
 namespace {
 
+// For requests under way when the machine ends; a client that does not read its answer loses it.
+constexpr auto kLastWords = std::chrono::seconds(2);
+
+std::string end_text(const Result<void>& outcome) {
+  return outcome.ok() ? "the vm stopped" : "the vm ended: " + outcome.error().message();
+}
+
 // Memory that supervisors killed together with their machines left on tmpfs. Only a VM that nobody holds is
 // touched, and only while we hold it.
 void remove_stale_ram(const VmDirectory& own) {
@@ -198,6 +205,7 @@ void Supervisor::machine_event(const MachineEvent& event) {
     case Kind::kGuestReset:
       panic_.clear();
       facts_->start_over("the guest rebooted");
+      agent_->guest_reset();
       break;
     case Kind::kGuestPanicked:
       panic_ = event.text.empty() ? "the guest's kernel panicked" : event.text;
@@ -230,8 +238,9 @@ void Supervisor::ended(const VmEnd& end) {
     if (!end.evidence.empty()) text += ": " + join(end.evidence, "; ");
     outcome_ = Error(Code::kAborted, std::move(text));
   }
-  // Posted: answers to those who waited for this end go out first.
-  loop_->post([this] { loop_->stop(); });
+  facts_->close(end_text(*outcome_));
+  // Whoever asked for this end, or was being served when it came, is told before the sockets close.
+  control_->drain(kLastWords, [this] { loop_->stop(); });
 }
 
 VmSnapshot Supervisor::snapshot() const {
@@ -283,8 +292,7 @@ std::map<std::string, std::uint64_t> Supervisor::metrics() const {
 
 // Every way out comes by here: the files say what is true before the lock is given up.
 Result<void> Supervisor::finish(Result<void> outcome) {
-  if (facts_ != nullptr)
-    facts_->close(outcome.ok() ? "the vm stopped" : "the vm ended: " + outcome.error().message());
+  if (facts_ != nullptr) facts_->close(end_text(outcome));
   control_.reset();
   agent_socket_.reset();
   step("sockets closed");

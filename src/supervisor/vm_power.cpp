@@ -113,8 +113,10 @@ void VmPower::stop(StopRequest request, Done<void> done) {
   });
   const bool running = state() == MachineState::kRunning;
   if (request.manner == Manner::kButton || !running) return press_button();
-  auto answered = [this, alive = std::weak_ptr<char>(alive_)](Result<void> asked) {
-    loop_.post([this, alive, asked] {
+  // Called on the agent's thread, maybe after this object's end: only the loop, which outlives both, is
+  // touched.
+  auto answered = [this, &loop = loop_, alive = std::weak_ptr<char>(alive_)](Result<void> asked) {
+    loop.post([this, alive, asked] {
       if (alive.expired() || machine_ == nullptr || !stop_ || asked.ok()) return;
       log_warn("the agent did not take the wish to stop", {{"reason", asked.error().message()}});
       if (stop_->request.manner == StopRequest::Manner::kAsk) press_button();
@@ -132,8 +134,9 @@ void VmPower::restart(StopRequest request, Done<void> done) {
     boot_again_ = std::move(when_booted);
     stop(request, nullptr);
   };
-  auto answered = [this, power_cycle, alive = std::weak_ptr<char>(alive_)](Result<void> asked) {
-    loop_.post([this, power_cycle, alive, asked] {
+  auto answered = [this, &loop = loop_, power_cycle,
+                   alive = std::weak_ptr<char>(alive_)](Result<void> asked) {
+    loop.post([this, power_cycle, alive, asked] {
       if (alive.expired() || !reboot_ || asked.ok()) return;
       Done<void> waiting = std::move(reboot_->done);
       reboot_.reset();

@@ -1,5 +1,6 @@
 #include "vm_fixture.h"
 
+#include <cstdio>
 #include <cstdlib>
 
 #include "base/clock.h"
@@ -23,6 +24,8 @@ VmFixture::VmFixture()
 }
 
 VmFixture::~VmFixture() {
+  // The supervisor is another process: its log says what a failed expectation here cannot.
+  if (HasFailure()) std::fputs(("--- the supervisor's log:\n" + log()).c_str(), stderr);
   for (const auto& name : variables_) ::unsetenv(name.c_str());
 }
 
