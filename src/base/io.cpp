@@ -50,6 +50,11 @@ Result<std::string> read_to_end(const OpContext& ctx, int fd, std::size_t max_by
   }
 }
 
+bool peer_left(int fd) {
+  pollfd state{fd, POLLRDHUP, 0};
+  return ::poll(&state, 1, 0) > 0 && state.revents != 0;
+}
+
 Result<void> write_all(const OpContext& ctx, int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     // Sockets first try send() for MSG_NOSIGNAL; anything else answers ENOTSOCK and takes write().

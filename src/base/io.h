@@ -29,6 +29,10 @@ Result<std::string> read_to_end(const OpContext& ctx, int fd, std::size_t max_by
 // All of it. Never raises SIGPIPE on sockets; programs ignore SIGPIPE for pipes.
 Result<void> write_all(const OpContext& ctx, int fd, std::string_view bytes);
 
+// True once the socket's peer has closed its sending half, or all; what it sent before may still be there to
+// read.
+bool peer_left(int fd);
+
 Result<void> set_nonblocking(int fd);
 Result<void> set_blocking(int fd);
 // Close-on-exec socketpair; type is SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET.

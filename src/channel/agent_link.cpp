@@ -57,11 +57,15 @@ void Link::set_state(State state) {
 void Link::start_epoch(std::uint32_t epoch) {
   channels_.clear();
   stalled_.clear();
-  out_.clear();
   epoch_ = epoch;
+  greet();
+  count_.epochs.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Link::greet() {
+  out_.clear();
   append_preamble(out_);
   append_hello(out_, epoch_, {.window = kWindowBytes});
-  count_.epochs.fetch_add(1, std::memory_order_relaxed);
 }
 
 void Link::close_link() {

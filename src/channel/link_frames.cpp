@@ -146,18 +146,25 @@ void Link::handle_hello(const Frame& frame) {
     return;
   }
   const bool host = options_.role == Role::kHost;
-  if (host && frame.epoch == 0) {  // the guest's end has started anew
-    // A hello it has yet to get serves; so a guest that only announces itself costs little.
-    if (state_ == State::kDown && out_.size() >= kHelloFrameBytes) return;
-    if (state_ == State::kUp) set_state(State::kDown);
-    start_epoch(random_epoch());
-    return;
-  }
+  if (host && frame.epoch == 0) return guest_started();
   if (host ? frame.epoch != epoch_ || state_ == State::kUp : frame.epoch == 0) return;
+  if (!host && state_ == State::kUp && frame.epoch == epoch_)
+    return append_hello(out_, epoch_, {.window = kWindowBytes});
   peer_window_ = hello->window;
   peer_payload_ = std::min<std::size_t>(hello->max_payload, kMaxPayloadBytes);
   if (!host) start_epoch(frame.epoch);
   set_state(State::kUp);
+}
+
+// The guest's end announced itself. In an epoch it has answered, it has started anew. In one it has not, it
+// may or may not have had our hello: the same one again drops nothing of a guest that had.
+void Link::guest_started() {
+  if (state_ == State::kUp) {
+    set_state(State::kDown);
+    start_epoch(random_epoch());
+  } else if (out_.size() < kHelloFrameBytes) {
+    greet();
+  }
 }
 
 void Link::handle_open(const Frame& frame) {

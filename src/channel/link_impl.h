@@ -81,11 +81,13 @@ class Link final : public AgentLink {
 
   void set_state(State state);
   void start_epoch(std::uint32_t epoch);
+  void greet();
   void close_link();
 
   void read_link();
   void handle(const Frame& frame);
   void handle_hello(const Frame& frame);
+  void guest_started();
   void handle_open(const Frame& frame);
   void handle_channel(const Frame& frame);
   void after_local_write(LinkChannel& channel, LinkChannel::Write result);

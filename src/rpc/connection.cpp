@@ -186,8 +186,10 @@ void Connection::stop(const Error& why) {
 }
 
 bool Connection::usable() const {
-  return state_.read(
-      [](const State& state) { return !state.dead && !state.write_broken && state.session->takes_calls(); });
+  // The peer's end may be there to read before run()'s thread has come to it.
+  return state_.read([](const State& state) {
+    return !state.dead && !state.write_broken && state.session->takes_calls() && !peer_left(state.fd.get());
+  });
 }
 
 // The call's cancel token joins the descriptors that run() waits for: a call that is blocked for hours costs
