@@ -370,7 +370,7 @@ TEST_F(ControlServerTest, DrainingAnswersWhatIsUnderWayAndTakesNothingNew) {
   loop_.do_on_loop(
       [&] { server_->drain(std::chrono::minutes(1), [&] { drained.with([](int& count) { count++; }); }); });
   EXPECT_EQ(read_line(idle.get()), "<end>");
-  EXPECT_FALSE(connect_unix(kPatient, endpoint_.socket).ok());
+  EXPECT_FALSE(connect_unix(kPatient, vm_.control_socket()).ok());
   EXPECT_TRUE(connections_become(1));
   EXPECT_EQ(drained.read([](int count) { return count; }), 0);
   handler_.released.with([](bool& yes) { yes = true; });
