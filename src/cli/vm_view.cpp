@@ -70,6 +70,7 @@ Json to_json(const VmView& view) {
                             {"current", view.current},
                             {"path", view.directory.path().string()}});
   if (const auto reason = view.reason(); !reason.empty()) json.set("reason", reason);
+  if (!view.live && view.seen.crash) json.set("crash", view.seen.crash->to_json());
   if (view.config) {
     const auto& config = *view.config;
     json.set("os", to_string(config.os));

@@ -340,7 +340,7 @@ TEST_F(ControlServerTest, DialErrorsSayWhatTheVmIsDoing) {
   { const UniqueFd stale = listen_unix(vm_.control_socket(), 1).value(); }
   EXPECT_EQ(failure().message(), "vm \"vm\" is not running");
   ASSERT_TRUE(vm_.begin_session().ok());
-  ASSERT_TRUE(vm_.end_session_crashed("QEMU ended").ok());
+  ASSERT_TRUE(vm_.end_session_crashed({.reason = "QEMU ended"}).ok());
   EXPECT_EQ(failure().message(), "vm \"vm\" is not running: it crashed: QEMU ended");
   EXPECT_EQ(failure().code(), Code::kFailedPrecondition);
 

@@ -46,7 +46,8 @@ struct MachineEvent {
   std::string text{};                           // in words, for people
   std::string device{};                         // kIoError: the device's id
   Fault fault = Fault::kNone;                   // kIoError
-  std::vector<std::string> evidence{};          // kEngineExited with kCrashed: the engine's last lines
+  std::vector<std::string> evidence{};          // kEngineExited: what the engine said last
+  std::vector<std::string> monitor{};           // kEngineExited: the last messages between us and the engine
 };
 std::string_view to_string(MachineEvent::Kind kind);
 

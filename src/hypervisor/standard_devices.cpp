@@ -29,6 +29,7 @@ std::vector<DeviceSpec> standard_devices(const VmConfig& config, const MachinePa
   devices.push_back({.id = "balloon", .kind = DeviceKind::kBalloon, .slot = 6});
   devices.push_back({.id = "keyboard", .kind = DeviceKind::kKeyboard, .slot = 7});
   devices.push_back({.id = "tablet", .kind = DeviceKind::kTablet, .slot = 8});
+  devices.push_back({.id = "panic", .kind = DeviceKind::kPanicNotifier, .slot = 9});
   return devices;
 }
 

@@ -13,7 +13,7 @@ namespace {
 constexpr std::int64_t kVersion = 1;
 constexpr std::size_t kMaxDevices = 64;
 
-constexpr std::array<std::pair<DeviceKind, std::string_view>, 9> kDeviceNames = {{
+constexpr std::array<std::pair<DeviceKind, std::string_view>, 10> kDeviceNames = {{
     {DeviceKind::kSerialConsole, "serial-console"},
     {DeviceKind::kAgentPort, "agent-port"},
     {DeviceKind::kDisk, "disk"},
@@ -23,6 +23,7 @@ constexpr std::array<std::pair<DeviceKind, std::string_view>, 9> kDeviceNames = 
     {DeviceKind::kDisplay, "display"},
     {DeviceKind::kKeyboard, "keyboard"},
     {DeviceKind::kTablet, "tablet"},
+    {DeviceKind::kPanicNotifier, "panic-notifier"},
 }};
 
 Error wrong(std::string_view member) {

@@ -28,6 +28,7 @@ enum class DeviceKind : unsigned char {
   kDisplay,  // VGA; virtio-gpu on aarch64
   kKeyboard,
   kTablet,
+  kPanicNotifier,  // the guest's kernel tells by it that it cannot go on
 };
 
 std::string_view to_string(Accel accel);

@@ -127,9 +127,10 @@ Result<void> VmDirectory::begin_session() const {
 
 Result<void> VmDirectory::end_session() const { return remove_if_there(session_path()); }
 
-Result<void> VmDirectory::end_session_crashed(std::string_view reason) const {
-  const Json record = Json::object({{"version", 1}, {"boot_id", host_boot_id()}, {"crash", reason}});
-  return write_file_atomic(session_path(), record.dump() + "\n", 0600);
+Result<void> VmDirectory::end_session_crashed(const CrashRecord& record) const {
+  const Json session =
+      Json::object({{"version", 1}, {"boot_id", host_boot_id()}, {"crash", record.to_json()}});
+  return write_file_atomic(session_path(), session.dump() + "\n", 0600);
 }
 
 Result<void> VmDirectory::set_creating(std::string_view phase) const {
@@ -178,8 +179,9 @@ Observation VmDirectory::observe_files() const {
   if (!session.ok()) return {MachineState::kCrashed, session.error().message(), {}};
   if (session->has_value()) {
     const Json& record = **session;
-    if (const std::string& crash = record.get("crash").as_string(); !crash.empty()) {
-      return {MachineState::kCrashed, crash, {}};
+    if (const Json& crash = record.get("crash"); crash.is_object()) {
+      auto evidence = CrashRecord::from_json(crash);
+      return {.state = MachineState::kCrashed, .reason = evidence.reason, .crash = std::move(evidence)};
     }
     const bool same_boot = record.get("boot_id").as_string() == host_boot_id();
     return {MachineState::kCrashed,

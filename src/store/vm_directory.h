@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "model/machine_state.h"
 #include "model/vm_config.h"
+#include "store/crash_record.h"
 #include "store/home.h"
 
 namespace cove {
@@ -26,8 +27,9 @@ struct LockNote {
 // What the files and the lock say, without asking a running supervisor.
 struct Observation {
   MachineState state = MachineState::kBroken;
-  std::string reason;              // why crashed, broken, or creating stands still; empty otherwise
-  std::optional<LockNote> holder;  // somebody holds the run lock now
+  std::string reason{};                // why crashed, broken, or creating stands still; empty otherwise
+  std::optional<LockNote> holder{};    // somebody holds the run lock now
+  std::optional<CrashRecord> crash{};  // kCrashed, if the supervisor lived to write it
   // The supervisor holds the lock: it alone knows whether the VM is starting, running or paused.
   bool has_supervisor() const { return holder && holder->purpose == "supervisor"; }
 };
@@ -72,7 +74,7 @@ class VmDirectory {
   Result<void> begin_session() const;
   Result<void> end_session() const;
   // The machine died under its supervisor: the record stays and says why, for observe().
-  Result<void> end_session_crashed(std::string_view reason) const;
+  Result<void> end_session_crashed(const CrashRecord& record) const;
 
   Result<void> set_creating(std::string_view phase) const;
   Result<std::optional<std::string>> creating_phase() const;

@@ -51,16 +51,16 @@ struct ConsoleHub::Reader {
   }
 };
 
-ConsoleHub::ConsoleHub(EventLoop& relay, ConsoleLog log, std::function<void()> on_first_output)
-    : relay_(relay), log_(std::move(log)), on_first_output_(std::move(on_first_output)) {}
+ConsoleHub::ConsoleHub(EventLoop& relay, ConsoleLog log, Handlers handlers)
+    : relay_(relay), log_(std::move(log)), handlers_(std::move(handlers)) {}
 
 ConsoleHub::~ConsoleHub() = default;
 
 Result<std::unique_ptr<ConsoleHub>> ConsoleHub::create(EventLoop& relay,
                                                        const std::filesystem::path& log_path,
-                                                       std::function<void()> on_first_output) {
+                                                       Handlers handlers) {
   ConsoleLog log = COVE_TRY(ConsoleLog::open(log_path));
-  return std::unique_ptr<ConsoleHub>(new ConsoleHub(relay, std::move(log), std::move(on_first_output)));
+  return std::unique_ptr<ConsoleHub>(new ConsoleHub(relay, std::move(log), std::move(handlers)));
 }
 
 void ConsoleHub::attach_guest(UniqueFd console) {
@@ -98,7 +98,8 @@ void ConsoleHub::guest_readable() {
 void ConsoleHub::take_output(std::string_view bytes) {
   log_.append(bytes);
   tail_.with([&](ConsoleTail& tail) { tail.append(bytes); });
-  if (!std::exchange(spoken_, true) && on_first_output_) on_first_output_();
+  if (!std::exchange(spoken_, true) && handlers_.on_first_output) handlers_.on_first_output();
+  if (const auto reason = panics_.push(bytes); reason && handlers_.on_panic) handlers_.on_panic(*reason);
   deliver(bytes);
 }
 

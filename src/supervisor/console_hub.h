@@ -16,14 +16,19 @@
 #include "base/result.h"
 #include "control/raw_stream.h"
 #include "supervisor/console_log.h"
+#include "supervisor/panic_scanner.h"
 
 namespace cove {
 
 class ConsoleHub {
  public:
-  // `on_first_output` is called on the relay loop, once for each attach_guest().
+  // Called on the relay loop.
+  struct Handlers {
+    std::function<void()> on_first_output{};                    // once for each attach_guest()
+    std::function<void(const std::string& reason)> on_panic{};  // the console says that the kernel gave up
+  };
   static Result<std::unique_ptr<ConsoleHub>> create(EventLoop& relay, const std::filesystem::path& log_path,
-                                                    std::function<void()> on_first_output);
+                                                    Handlers handlers);
   // Destroy it on the relay loop.
   ~ConsoleHub();
 
@@ -39,7 +44,7 @@ class ConsoleHub {
  private:
   struct Reader;
 
-  ConsoleHub(EventLoop& relay, ConsoleLog log, std::function<void()> on_first_output);
+  ConsoleHub(EventLoop& relay, ConsoleLog log, Handlers handlers);
   void guest_readable();
   void take_output(std::string_view bytes);
   void deliver(std::string_view bytes);
@@ -50,7 +55,8 @@ class ConsoleHub {
 
   EventLoop& relay_;
   ConsoleLog log_;
-  std::function<void()> on_first_output_;
+  Handlers handlers_;
+  PanicScanner panics_;
   Guarded<ConsoleTail> tail_;
   UniqueFd guest_;
   bool spoken_ = false;

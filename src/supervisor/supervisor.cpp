@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/clock.h"
 #include "base/files.h"
 #include "base/io.h"
 #include "base/log.h"
@@ -18,6 +19,8 @@
 namespace cove {
 namespace {
 
+constexpr auto kProofOfLife = std::chrono::seconds(5);
+constexpr std::string_view kPanicked = "the guest's kernel panicked";
 // For requests under way when the machine ends; a client that does not read its answer loses it.
 constexpr auto kLastWords = std::chrono::seconds(2);
 
@@ -100,9 +103,12 @@ Result<void> Supervisor::prepare() {
   GreetingOptions greeting{directory.name().str(), config_.user, guest_address_, parts_.greeting};
   facts_ = std::make_unique<FactBoard>(fact_names_for(greeting));
   relay_ = std::make_unique<LoopThread>("relay");
-  console_ = COVE_TRY(ConsoleHub::create(relay_->loop(), directory.serial_log(), [this] {
-    facts_->meet(fact::kKernel, "the serial console has spoken");
-  }));
+  ConsoleHub::Handlers handlers;
+  handlers.on_first_output = [this] { facts_->meet(fact::kKernel, "the serial console has spoken"); };
+  handlers.on_panic = [this](const std::string& reason) {
+    loop_->post([this, reason] { console_panicked(reason); });
+  };
+  console_ = COVE_TRY(ConsoleHub::create(relay_->loop(), directory.serial_log(), std::move(handlers)));
   agent_ = std::make_unique<AgentKeeper>(relay_->loop(), parts_.make_agent, std::move(greeting), *facts_);
   VmPower::Surroundings& surroundings = *this;
   power_ = std::make_unique<VmPower>(*loop_, parts_.hypervisor, spec, surroundings);
@@ -203,16 +209,30 @@ void Supervisor::machine_event(const MachineEvent& event) {
       }
       break;
     case Kind::kGuestReset:
-      panic_.clear();
       facts_->start_over("the guest rebooted");
       agent_->guest_reset();
-      break;
-    case Kind::kGuestPanicked:
-      panic_ = event.text.empty() ? "the guest's kernel panicked" : event.text;
       break;
     default:
       break;
   }
+}
+
+// Anybody may write such a line on the console, so a guest whose agent has come is asked whether it lives.
+void Supervisor::console_panicked(const std::string& reason) {
+  const std::string why = "the guest's kernel panicked: " + reason;
+  if (!facts_->met(fact::kAgent)) return power_->give_up(why);
+  agent_->run_later(
+      kProofOfLife,
+      [](const OpContext& ctx, GuestAgentClient& agent) -> Result<void> {
+        COVE_TRY(agent.ping(ctx));
+        return {};
+      },
+      [this, why](const Result<void>& alive) {
+        loop_->post([this, why, lives = alive.ok()] {
+          if (lives) return log_info("the console speaks of a panic, but the agent answers", {{"text", why}});
+          power_->give_up(why);
+        });
+      });
 }
 
 bool Supervisor::ask_agent(Wish wish, std::function<void(Result<void>)> done) {
@@ -233,10 +253,11 @@ void Supervisor::ended(const VmEnd& end) {
   if (end.state == MachineState::kStopped) {
     outcome_.emplace();
   } else {
-    crashed_ = true;
-    std::string text = end.text.empty() ? "the machine ended" : end.text;
-    if (!end.evidence.empty()) text += ": " + join(end.evidence, "; ");
-    outcome_ = Error(Code::kAborted, std::move(text));
+    crash_ = CrashRecord{.reason = end.text.empty() ? "the machine ended" : end.text,
+                         .engine = end.evidence,
+                         .monitor = end.monitor};
+    complete_crash_record();
+    outcome_ = Error(Code::kAborted, crash_->reason);
   }
   facts_->close(end_text(*outcome_));
   // Whoever asked for this end, or was being served when it came, is told before the sockets close.
@@ -247,7 +268,6 @@ VmSnapshot Supervisor::snapshot() const {
   VmSnapshot snapshot;
   snapshot.state = power_->state();
   snapshot.reason = power_->reason();
-  if (snapshot.reason.empty()) snapshot.reason = panic_;
   if (power_->machine() != nullptr) snapshot.machine = power_->machine()->info();
   const bool paused_by_fault = snapshot.state == MachineState::kPaused && power_->machine() != nullptr &&
                                !power_->machine()->pause_reason().empty();
@@ -256,17 +276,19 @@ VmSnapshot Supervisor::snapshot() const {
                     ", then: cove resume " + name().str();
   } else if (snapshot.state == MachineState::kPaused) {
     snapshot.hint = "let it run: cove resume " + name().str();
-  } else if (!panic_.empty()) {
-    snapshot.hint = "see: cove logs " + name().str() + "; then: cove restart -force " + name().str();
   }
   return snapshot;
 }
 
-Result<void> Supervisor::with_console_lines(Result<void> outcome) const {
-  const auto lines = console_->last_lines(3);
-  if (lines.empty()) return outcome;
-  return Error(outcome.error().code(),
-               outcome.error().message() + "; last console lines: " + join(lines, " | "));
+// What the guest said last belongs to the evidence; its machine is gone, so nothing more will come.
+void Supervisor::complete_crash_record() {
+  relay_->do_on_loop([] {});  // the last of its output has been taken in
+  crash_->at = format_rfc3339(std::chrono::system_clock::now());
+  crash_->console = console_->last_lines(CrashRecord::kMaxLines);
+  if (crash_->reason != kPanicked) return;
+  for (const auto& line : crash_->console) {
+    if (const auto reason = panic_reason(line)) crash_->reason = std::string(kPanicked) + ": " + *reason;
+  }
 }
 
 std::map<std::string, std::uint64_t> Supervisor::metrics() const {
@@ -298,14 +320,12 @@ Result<void> Supervisor::finish(Result<void> outcome) {
   step("sockets closed");
   power_.reset();
   agent_.reset();
-  if (crashed_) outcome = with_console_lines(std::move(outcome));
   if (console_ != nullptr) relay_->do_on_loop([this] { console_.reset(); });
   relay_.reset();
   network_.reset();
   if (session_) {
     const VmDirectory& directory = options_.directory;
-    auto closed =
-        crashed_ ? directory.end_session_crashed(outcome.error().message()) : directory.end_session();
+    auto closed = crash_ ? directory.end_session_crashed(*crash_) : directory.end_session();
     if (!closed.ok()) log_error("ending the session failed", {{"reason", closed.error().message()}});
   }
   step("session ended");

@@ -82,7 +82,8 @@ class Supervisor final : private VmPower::Surroundings {
   Result<void> watch_signals();
   void take_signal();
   void stop_in_order(const char* why);
-  Result<void> with_console_lines(Result<void> outcome) const;
+  void console_panicked(const std::string& reason);
+  void complete_crash_record();
   Result<void> finish(Result<void> outcome);
   void step(std::string_view name);
 
@@ -100,9 +101,8 @@ class Supervisor final : private VmPower::Surroundings {
   VmConfig config_;
   std::string token_;
   std::string guest_address_;
-  std::string panic_;  // what the guest's kernel said when it gave up
   bool session_ = false;
-  bool crashed_ = false;
+  std::optional<CrashRecord> crash_;  // the machine has crashed
   UniqueFd signals_;
   std::optional<Result<void>> outcome_;
   std::unique_ptr<FactBoard> facts_;

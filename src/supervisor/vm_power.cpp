@@ -22,6 +22,7 @@ MachineState VmPower::state() const {
 }
 
 std::string VmPower::reason() const {
+  if (given_up_) return *given_up_;
   if (stop_ && stop_->request.manner != StopRequest::Manner::kForce) {
     const auto left = stop_->force_at - std::chrono::steady_clock::now();
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left).count();
@@ -125,6 +126,14 @@ void VmPower::stop(StopRequest request, Done<void> done) {
   if (!surroundings_.ask_agent(Surroundings::Wish::kPowerOff, std::move(answered))) press_button();
 }
 
+void VmPower::give_up(std::string why) {
+  if (machine_ == nullptr || given_up_) return;
+  given_up_ = std::move(why);
+  log_warn("the guest cannot go on", {{"reason", *given_up_}});
+  if (!stop_) stop_.emplace();
+  force();
+}
+
 void VmPower::restart(StopRequest request, Done<void> done) {
   const bool can = machine_ != nullptr && !stop_ && !reboot_ && !boot_again_ &&
                    (state() == MachineState::kRunning || state() == MachineState::kPaused);
@@ -167,12 +176,17 @@ void VmPower::guest_started_over() {
 void VmPower::on_event(const MachineEvent& event) {
   surroundings_.machine_event(event);
   if (event.kind == MachineEvent::Kind::kGuestReset) guest_started_over();
+  // Not inside the machine's own callback.
+  if (event.kind == MachineEvent::Kind::kGuestPanicked) {
+    loop_.post([this, alive = std::weak_ptr<char>(alive_), why = event.text] {
+      if (!alive.expired()) give_up(why);
+    });
+  }
   if (event.kind != MachineEvent::Kind::kEngineExited) return;
-  // Not inside the machine's own callback: it must not be destroyed there.
-  loop_.post(
-      [this, alive = std::weak_ptr<char>(alive_), end = VmEnd{event.state, event.text, event.evidence}] {
-        if (!alive.expired()) machine_gone(end);
-      });
+  loop_.post([this, alive = std::weak_ptr<char>(alive_),
+              end = VmEnd{event.state, event.text, event.evidence, event.monitor}] {
+    if (!alive.expired()) machine_gone(end);
+  });
 }
 
 void VmPower::machine_gone(VmEnd end) {
@@ -180,6 +194,10 @@ void VmPower::machine_gone(VmEnd end) {
   surroundings_.unwire();
   machine_.reset();
   starting_ = false;
+  if (given_up_) {
+    end.state = MachineState::kCrashed;
+    end.text = *given_up_;
+  }
   auto stop = std::exchange(stop_, std::nullopt);
   auto reboot = std::exchange(reboot_, std::nullopt);
   Done<void> again = std::exchange(boot_again_, nullptr);

@@ -28,7 +28,8 @@ struct StopRequest {
 struct VmEnd {
   MachineState state = MachineState::kStopped;  // or kCrashed
   std::string text;
-  std::vector<std::string> evidence;
+  std::vector<std::string> evidence{};
+  std::vector<std::string> monitor{};
 };
 
 class VmPower {
@@ -62,6 +63,9 @@ class VmPower {
   // Done when the guest has started over. kAsk and kButton: by its own reboot, else through power off;
   // kForce: through the end of the machine.
   void restart(StopRequest request, Done<void> done);
+
+  // The guest cannot go on: its machine is ended, as a crash for this reason. The first reason counts.
+  void give_up(std::string why);
 
   const Machine* machine() const { return machine_.get(); }
   MachineState state() const;
@@ -99,7 +103,8 @@ class VmPower {
   Registration listener_;
   std::optional<Stop> stop_;
   std::optional<Reboot> reboot_;
-  Done<void> boot_again_;  // set: the machine's end is followed by a new one
+  std::optional<std::string> given_up_;  // why the machine's end will be a crash
+  Done<void> boot_again_;                // set: the machine's end is followed by a new one
   bool starting_ = false;
   bool ended_ = false;
   std::shared_ptr<char> alive_ = std::make_shared<char>();

@@ -5,6 +5,7 @@
 //   garbage-on:COMMAND    answers COMMAND with no JSON, and lives on
 //   refuse:COMMAND        answers COMMAND with an error
 //   deaf-on:COMMAND       never answers COMMAND
+//   panic                 after "cont" its guest's kernel panics
 //   enospc                after "cont" its disk is full, until the next "cont"
 #include <sys/socket.h>
 #include <unistd.h>
@@ -69,6 +70,10 @@ class FakeQemu {
     if (command == "stop") say(R"({"event":"STOP"})");
     say(R"({"return":{},"id":)" + std::to_string(id) + "}");
     if (command == "cont" && mode_ == "enospc" && ++conts_ == 1) fill_disk();
+    if (command == "cont" && mode_ == "panic") {
+      say(R"({"event":"GUEST_PANICKED","data":{"action":"pause"}})");
+      say(R"({"event":"STOP"})");
+    }
     return command != "quit";
   }
   static void fill_disk() {

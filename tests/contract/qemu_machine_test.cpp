@@ -4,6 +4,8 @@
 
 #include <signal.h>
 
+#include <algorithm>
+
 #include "hypervisor/qemu/qemu_hypervisor.h"
 #include "hypervisor/qemu/qemu_plan.h"
 #include "machine_fixture.h"
@@ -123,6 +125,23 @@ TEST_F(QemuMachineTest, AFullDiskPausesOnceSaysSoAndCanBeResumed) {
   EXPECT_EQ(run_->machine().pause_reason(), "disk root: no space left on the host");
   EXPECT_TRUE(run_->resume().ok());
   EXPECT_TRUE(run_->machine().pause_reason().empty());
+}
+
+TEST_F(QemuMachineTest, APanicPausesAndTheConversationIsKept) {
+  prepare("panic");
+  ASSERT_TRUE(run_->start().ok());
+  ASSERT_TRUE(run_->await_state(MachineState::kPaused));
+  EXPECT_EQ(run_->story(), "starting running guest_panicked paused");
+  EXPECT_EQ(run_->machine().pause_reason(), "the guest's kernel panicked");
+  ASSERT_TRUE(run_->stop(StopMode::kForce).ok());
+  ASSERT_TRUE(run_->await_event(Kind::kEngineExited));
+  const auto& monitor = run_->events().back().monitor;
+  const auto said = [&](std::string_view text) {
+    return std::any_of(monitor.begin(), monitor.end(),
+                       [&](const std::string& line) { return line.find(text) != std::string::npos; });
+  };
+  EXPECT_TRUE(said("GUEST_PANICKED"));
+  EXPECT_TRUE(said("\"quit\""));
 }
 
 TEST_F(QemuMachineTest, MemoryThatCannotFitIsRefusedWithTheCure) {

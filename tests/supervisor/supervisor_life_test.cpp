@@ -90,7 +90,12 @@ TEST_F(SupervisorLife, ACrashIsToldWithItsReason) {
   EXPECT_EQ(vm->process.wait(kPatient)->code, 1);
   const Observation seen = after_end();
   EXPECT_EQ(seen.state, MachineState::kCrashed);
-  EXPECT_NE(seen.reason.find("fake login"), std::string::npos) << seen.reason;
+  EXPECT_EQ(seen.reason, "the fake engine crashed");
+  ASSERT_TRUE(seen.crash.has_value());
+  EXPECT_EQ(seen.crash->console.back(), "fake login:");
+  EXPECT_EQ(seen.crash->engine, std::vector<std::string>{"fake: crashed as it was told to"});
+  EXPECT_FALSE(seen.crash->monitor.empty());
+  EXPECT_FALSE(seen.crash->at.empty());
   set("COVE_FAKE", "{}");
   auto again = launch();
   ASSERT_TRUE(again.ok());

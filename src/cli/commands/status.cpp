@@ -1,3 +1,6 @@
+#include <algorithm>
+
+#include "base/strings.h"
 #include "cli/commands/commands.h"
 #include "cli/vm_choice.h"
 #include "cli/vm_view.h"
@@ -37,6 +40,20 @@ void add_live(Rows& rows, const LiveStatus& live) {
   }
 }
 
+std::string crash_text(const CrashRecord& crash) {
+  static constexpr std::size_t kShown = 8;
+  std::string text;
+  const auto add = [&text](const char* title, const std::vector<std::string>& lines) {
+    if (lines.empty()) return;
+    text += std::string("\n") + title + ":\n";
+    for (auto i = lines.size() - std::min(lines.size(), kShown); i < lines.size(); ++i)
+      text += "  | " + lines[i] + "\n";
+  };
+  add("last lines of its console", crash.console);
+  add("last lines of its engine", crash.engine);
+  return text;
+}
+
 std::string advice(const VmView& view) {
   return view.live ? view.live->hint : next_step(view.directory.name(), view.seen);
 }
@@ -59,7 +76,11 @@ Result<int> run_status(Invocation& inv) {
   if (view.live) add_live(rows, *view.live);
   rows.push_back({"files", directory.path().string()});
   inv.out.print(printable(format_table(rows)));
-  if (const auto hint = advice(view); !hint.empty()) inv.out.note("hint: " + hint);
+  if (!view.live && view.seen.crash) inv.out.print(printable(crash_text(*view.seen.crash)));
+  const auto hint = advice(view);
+  for (const auto line : split(hint, '\n')) {
+    if (!line.empty()) inv.out.note("hint: " + std::string(line));
+  }
   return 0;
 }
 

@@ -64,6 +64,8 @@ Result<FakeOptions> FakeOptions::from_json(const Json& json) {
       options.fail = value.as_string();
     } else if (name == "power_button" && (value == Json("obeyed") || value == Json("ignored"))) {
       options.power_button = value == Json("ignored") ? PowerButton::kIgnored : PowerButton::kObeyed;
+    } else if (name == "agent" && value.is_bool()) {
+      options.has_agent = value.as_bool();
     } else if (name == "boot_lines" && value.is_array()) {
       options.boot_lines.clear();
       for (const Json& line : value.items()) options.boot_lines.push_back(line.as_string());

@@ -132,7 +132,7 @@ void FakeMachine::boot() {
 
 void FakeMachine::boot_guest() {
   for (const auto& line : options_.boot_lines) print(line + "\r\n");
-  if (!options_.guest) return;
+  if (!options_.guest || !options_.has_agent) return;
   guest_.reset();
   FakeGuestPorts ports;
   if (sockets_.engine.agent) {
@@ -207,7 +207,8 @@ void FakeMachine::end(MachineState state, std::string text, std::vector<std::str
   events_.emit({.kind = MachineEvent::Kind::kEngineExited,
                 .state = state,
                 .text = std::move(text),
-                .evidence = std::move(evidence)});
+                .evidence = std::move(evidence),
+                .monitor = {"< the fake engine's last message"}});
   for (auto& [id, call] : std::exchange(calls_, {})) {
     if (call.name == "stop") {
       call.done({});
@@ -253,6 +254,7 @@ void FakeMachine::obey(const std::string& line) {
     return end(MachineState::kCrashed, "the fake engine crashed", {"fake: crashed as it was told to"});
   }
   if (line == "panic") {
+    print("[    1.000000] Kernel panic - not syncing: fake: panicked as it was told to\r\n");
     pause_reason_ = "the guest's kernel panicked";
     events_.emit({.kind = MachineEvent::Kind::kGuestPanicked, .state = state_, .text = pause_reason_});
     set_state(MachineState::kPaused, pause_reason_);

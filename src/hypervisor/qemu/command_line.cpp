@@ -42,6 +42,8 @@ class Arguments {
     option("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
     socket_chardev("qmp", launch_.qmp_fd);
     option("-mon", "chardev=qmp,mode=control");
+    // A guest that panics is kept until its last words are read; who ends it is for the supervisor to say.
+    option("-action", "panic=pause");
   }
 
   void add_machine() {
@@ -155,6 +157,9 @@ class Arguments {
         return;
       case DeviceKind::kTablet:
         option("-device", pci("virtio-tablet-pci", device, device.id));
+        return;
+      case DeviceKind::kPanicNotifier:
+        option("-device", pci("pvpanic-pci", device, device.id));
         return;
     }
   }

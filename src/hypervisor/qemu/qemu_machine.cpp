@@ -285,8 +285,6 @@ void QemuMachine::handle_exit() {
   kill_timer_.reset();
   const std::string how = describe_exit(status);
   const bool crashed = ran_ && !guest_shutdown_ && !quit_;
-  std::vector<std::string> evidence;
-  if (crashed) evidence = stderr_tail_.lines();
   process_.reset();
   ram_ = {};
   pause_reason_.clear();
@@ -294,7 +292,8 @@ void QemuMachine::handle_exit() {
   events_.emit({.kind = MachineEvent::Kind::kEngineExited,
                 .state = state_,
                 .text = how,
-                .evidence = std::move(evidence)});
+                .evidence = stderr_tail_.lines(),
+                .monitor = qmp_->conversation()});
   if (auto done = std::exchange(start_done_, nullptr)) {
     Error error(Code::kUnavailable, how);
     if (quit_) {

@@ -1,0 +1,25 @@
+// PanicScanner: finds in what a guest writes on its console that its kernel has given up. One thread.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace cove {
+
+// What a Linux kernel gave as its reason, if `line` is the kernel's own message, with or without its time
+// stamp: "[    1.5] Kernel panic - not syncing: sysrq triggered crash" -> "sysrq triggered crash". A line
+// that only mentions one is none.
+std::optional<std::string> panic_reason(std::string_view line);
+
+class PanicScanner {
+ public:
+  // The reason in the first such line that `bytes` complete.
+  std::optional<std::string> push(std::string_view bytes);
+
+ private:
+  static constexpr std::size_t kMaxLine = 400;
+  std::string line_;
+};
+
+}  // namespace cove
