@@ -25,11 +25,12 @@ class Guarded {
 
   template <typename Fn>
   auto with(Fn&& fn) {
+    std::lock_guard lock(mutex_);
+    // Under the lock: a waiter may destroy this as soon as it sees what it waited for.
     struct Waker {
       std::condition_variable& changed;
       ~Waker() { changed.notify_all(); }
     } waker{changed_};
-    std::lock_guard lock(mutex_);
     return std::forward<Fn>(fn)(value_);
   }
   template <typename Fn>
@@ -50,7 +51,6 @@ class Guarded {
       changed_.wait_for(lock, span);
     }
     then(value_);
-    lock.unlock();
     changed_.notify_all();
     return {};
   }

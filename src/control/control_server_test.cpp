@@ -37,7 +37,7 @@ class FakeHandler final : public ControlHandler {
         response.set_data("done");
         return response;
       case VerbId::kAgentRead:
-        response.set_data(std::string(16U << 20U, 'x'));
+        response.set_data(std::string(1U << 20U, 'x'));
         return response;
       case VerbId::kAgentExec:
         response.mutable_agent_exec_result()->set_stdout("bad \xff bytes " + request.agent_exec().args(0));
