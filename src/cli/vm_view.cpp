@@ -81,6 +81,7 @@ Json to_json(const VmView& view) {
     json.set("disk_bytes", config.disk_bytes());
     if (view.disk_allocated_bytes) json.set("disk_allocated_bytes", *view.disk_allocated_bytes);
     json.set("boot", to_string(config.boot));
+    if (!config.machine_type.empty()) json.set("machine_type", config.machine_type);
     json.set("mac", config.mac);
     if (!config.user.name.empty()) json.set("user", config.user.name);
     json.set("created_at", config.created_at);

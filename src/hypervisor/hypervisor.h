@@ -21,8 +21,13 @@ class Hypervisor {
   Hypervisor& operator=(const Hypervisor&) = delete;
 
   virtual std::string_view name() const = 0;
-  // The newest machine type this backend has for `arch`; pinned in config.json when a VM is created.
+  // The newest machine type this backend has for `arch`; pinned in config.json at a VM's first start, because
+  // a saved state can be loaded by no other.
   virtual std::string default_machine_type(Arch arch) const = 0;
+  // Whether machines of this type can be made here.
+  virtual bool has_machine_type(std::string_view type) const = 0;
+  // "QEMU 7.2.22 (/usr/bin/qemu-system-x86_64)": for messages.
+  virtual std::string describe() const = 0;
   // Pure: looks at nothing but its arguments and what the backend found out when it was made.
   // kInvalidArgument or kFailedPrecondition say what is missing or does not go together.
   virtual Result<MachineSpec> plan(const VmConfig& config, const MachinePaths& paths) const = 0;

@@ -8,6 +8,9 @@
 namespace cove {
 namespace {
 
+constexpr std::string_view kMachineTypeChars =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+
 constexpr std::int64_t kVersion = 1;
 constexpr std::size_t kMaxListed = 1024;
 
@@ -190,6 +193,10 @@ Result<void> VmConfig::validate() const {
   if (!mac.empty() && !is_mac(mac)) return wrong("mac", "six pairs of lower-case hex digits with colons");
   if (!machine_id.empty() && !is_hex(machine_id, 32)) return wrong("machineId", "32 lower-case hex digits");
   if (!root_disk.empty() && !is_hex(root_disk, 32)) return wrong("rootDisk", "32 lower-case hex digits");
+  // It becomes a part of the engine's command line.
+  if (machine_type.find_first_not_of(kMachineTypeChars) != std::string::npos || machine_type.size() > 64) {
+    return wrong("machineType", "a versioned machine type, such as pc-q35-7.2");
+  }
   return {};
 }
 

@@ -54,7 +54,7 @@ struct VmConfig {
   std::string image;         // "debian:12"
   std::string image_digest;  // "sha256:..." of the image the root disk overlays
   std::string root_disk;     // id of the root disk's node in store/disk
-  std::string machine_type;  // versioned, e.g. "pc-q35-7.2"; pinned when the VM is created
+  std::string machine_type;  // versioned, e.g. "pc-q35-7.2"; pinned at the first start; empty before
   UserConfig user;
   std::vector<PortForward> forwards;
   std::string created_at;         // RFC 3339 UTC

@@ -112,6 +112,7 @@ Result<VmConfig> VmMaker::change(const VmName& name, const VmChange& change) {
   config.cpus = change.cpus.value_or(config.cpus);
   config.memory_gb = change.memory_gb.value_or(config.memory_gb);
   config.disk_gb = change.disk_gb.value_or(config.disk_gb);
+  config.machine_type = change.machine_type.value_or(config.machine_type);
   COVE_TRY(config.validate());
   if (config.disk_gb < before) {
     return Error(Code::kOutOfRange, "a disk cannot shrink: it has " + std::to_string(before) + " GB")

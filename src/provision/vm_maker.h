@@ -20,6 +20,7 @@ struct VmChange {
   std::optional<std::uint32_t> cpus{};
   std::optional<std::uint64_t> memory_gb{};
   std::optional<std::uint64_t> disk_gb{};
+  std::optional<std::string> machine_type{};  // empty: the newest there is at the next start
 };
 
 class VmMaker {

@@ -93,6 +93,7 @@ Result<void> Supervisor::prepare() {
   config_ = COVE_TRY(directory.load_config());
   if (!path_exists(directory.token_path())) COVE_TRY(directory.write_new_token());
   token_ = COVE_TRY(directory.load_token());
+  COVE_TRY(pin_machine_type());
   const MachinePaths paths = COVE_TRY(parts_.locate_files(config_));
   const MachineSpec spec = COVE_TRY(parts_.hypervisor.plan(config_, paths));
   COVE_TRY(directory.begin_session());
@@ -113,6 +114,23 @@ Result<void> Supervisor::prepare() {
   VmPower::Surroundings& surroundings = *this;
   power_ = std::make_unique<VmPower>(*loop_, parts_.hypervisor, spec, surroundings);
   return {};
+}
+
+// From its first start on a VM keeps its machine type: the guest, and every state saved of it, knows no
+// other.
+Result<void> Supervisor::pin_machine_type() {
+  if (config_.machine_type.empty()) {
+    config_.machine_type = parts_.hypervisor.default_machine_type(config_.arch);
+    return options_.directory.save_config(config_).context("pinning the machine type");
+  }
+  if (parts_.hypervisor.has_machine_type(config_.machine_type)) return {};
+  return Error(Code::kFailedPrecondition, "vm \"" + name().str() + "\" is a machine of type " +
+                                              config_.machine_type + ", which " +
+                                              parts_.hypervisor.describe() + " does not have")
+      .hint(
+          "use an engine that has it, or let it become a new machine that keeps its disk: cove set -machine "
+          "newest " +
+          name().str());
 }
 
 Result<void> Supervisor::start_network(const MachineSpec& spec) {

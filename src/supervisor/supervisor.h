@@ -76,6 +76,7 @@ class Supervisor final : private VmPower::Surroundings {
   Supervisor(SupervisorOptions options, const SupervisorParts& parts, ReadyReporter& reporter);
   Result<void> serve_until_end();
   Result<void> prepare();
+  Result<void> pin_machine_type();
   void start_machine();
   Result<void> start_network(const MachineSpec& spec);
   Result<void> open_sockets();

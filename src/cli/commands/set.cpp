@@ -7,10 +7,11 @@
 namespace cove {
 namespace {
 
-constexpr std::array<FlagSpec, 3> kFlags{{
+constexpr std::array<FlagSpec, 4> kFlags{{
     {"cpu", FlagKind::kCount, "N", "virtual CPUs, 1 to 256", ""},
     {"memory", FlagKind::kGigabytes, "GB", "memory, 1 to 512 GB", ""},
     {"disk-size", FlagKind::kGigabytes, "GB", "size of the root disk; it can only grow", ""},
+    {"machine", FlagKind::kText, "TYPE", "the machine type, such as pc-q35-7.2, or newest", ""},
 }};
 
 Result<int> run_set(Invocation& inv) {
@@ -27,25 +28,32 @@ Result<int> run_set(Invocation& inv) {
   if (change.disk_gb && (*change.disk_gb < 1 || *change.disk_gb > 16384)) {
     return inv.usage("-disk-size must be 1 to 16384 GB");
   }
-  if (!change.cpus && !change.memory_gb && !change.disk_gb) {
-    return inv.usage("nothing to set: give -cpu, -memory or -disk-size");
+  if (inv.flags.given("machine")) {
+    const std::string type(inv.flags.text("machine"));
+    if (type.empty()) return inv.usage("-machine must be a machine type or newest");
+    change.machine_type = type == "newest" ? std::string() : type;
+  }
+  if (!change.cpus && !change.memory_gb && !change.disk_gb && !change.machine_type) {
+    return inv.usage("nothing to set: give -cpu, -memory, -disk-size or -machine");
   }
   const auto directory = COVE_TRY(choose_vm(inv));
   const auto config = COVE_TRY(VmMaker(directory.home()).change(directory.name(), change));
   inv.out.note(directory.name().str() + ": " + std::to_string(config.cpus) +
                (config.cpus == 1 ? " CPU, " : " CPUs, ") + std::to_string(config.memory_gb) + " GB memory, " +
-               std::to_string(config.disk_gb) + " GB disk");
+               std::to_string(config.disk_gb) + " GB disk, machine type " +
+               (config.machine_type.empty() ? "newest" : config.machine_type));
   return 0;
 }
 
 }  // namespace
 
-constinit const CommandSpec kSetCommand{.name = "set",
-                                        .words = "[NAME]",
-                                        .summary = "change CPUs, memory or disk size of a stopped VM",
-                                        .flags = kFlags,
-                                        .word_kind = WordKind::kVm,
-                                        .most_words = 1,
-                                        .run = run_set};
+constinit const CommandSpec kSetCommand{
+    .name = "set",
+    .words = "[NAME]",
+    .summary = "change CPUs, memory, disk size or machine type of a stopped VM",
+    .flags = kFlags,
+    .word_kind = WordKind::kVm,
+    .most_words = 1,
+    .run = run_set};
 
 }  // namespace cove

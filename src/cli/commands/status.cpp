@@ -16,7 +16,8 @@ void add_config(Rows& rows, const VmView& view) {
   rows.push_back({"image", config.image});
   rows.push_back({"machine", std::string(to_string(config.arch)) + ", " + std::to_string(config.cpus) +
                                  " CPUs, " + std::to_string(config.memory_gb) + " GB memory, boot " +
-                                 std::string(to_string(config.boot))});
+                                 std::string(to_string(config.boot)) +
+                                 (config.machine_type.empty() ? "" : ", type " + config.machine_type)});
   rows.push_back({"disk", disk_text(view)});
   if (!config.user.name.empty()) rows.push_back({"user", config.user.name});
 }

@@ -16,6 +16,10 @@ class FakeHypervisor final : public Hypervisor {
   std::string default_machine_type(Arch arch) const override {
     return "fake-" + std::string(to_string(arch));
   }
+  bool has_machine_type(std::string_view type) const override {
+    return type == default_machine_type(Arch::kX86_64) || type == default_machine_type(Arch::kAarch64);
+  }
+  std::string describe() const override { return "the fake engine"; }
 
   // The same devices as the real thing, so that what is shown of a fake VM looks like one.
   Result<MachineSpec> plan(const VmConfig& config, const MachinePaths& paths) const override {

@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::int64_t kCacheVersion = 1;
 constexpr std::size_t kMaxCache = 64U << 10U;
+constexpr std::size_t kMaxMachineTypes = 200;
 constexpr auto kVersionTime = std::chrono::seconds(10);
 
 std::string program_name(Arch arch) { return "qemu-system-" + std::string(to_string(arch)); }
@@ -55,6 +56,38 @@ Result<std::string> ask_version(const OpContext& ctx, const std::string& binary)
   return std::string(rest.substr(0, rest.find_first_not_of("0123456789.")));
 }
 
+// "pc-q35-7.2   Standard PC ...", one a line; aliases and other boards are left out.
+Result<std::vector<std::string>> ask_machine_types(const OpContext& ctx, const std::string& binary,
+                                                   Arch arch) {
+  SpawnOptions options;
+  options.argv = {binary, "-machine", "help"};
+  const auto output = COVE_TRY(run_command(ctx.with_timeout(kVersionTime), options));
+  const std::string_view prefix = arch == Arch::kX86_64 ? "pc-q35-" : "virt-";
+  std::vector<std::string> types;
+  for (const auto line : split(output.out, '\n')) {
+    const auto word = line.substr(0, line.find(' '));
+    if (word.starts_with(prefix) && types.size() < kMaxMachineTypes) types.emplace_back(word);
+  }
+  if (types.empty()) {
+    return Error(Code::kFailedPrecondition, binary + " -machine help: no machine " + std::string(prefix) +
+                                                "*, but: " + output.status.describe() + " " +
+                                                std::string(trim(output.err.substr(0, 500))));
+  }
+  return types;
+}
+
+std::vector<std::string> strings_of(const Json& list) {
+  std::vector<std::string> texts;
+  for (const Json& item : list.items()) texts.push_back(item.as_string());
+  return texts;
+}
+
+Json json_of(const std::vector<std::string>& texts) {
+  Json list = Json::array();
+  for (const auto& text : texts) list.push_back(text);
+  return list;
+}
+
 Result<void> check_version(const std::string& binary, const std::string& version) {
   const auto parts = split(version, '.');
   const auto major = parse_u64(parts.front());
@@ -73,7 +106,7 @@ Result<std::string> cache_key(const std::string& binary) {
          std::to_string(info.st_size) + " " + std::string(trim(boot));
 }
 
-// Binary path -> {"key","version","kvm"}. Damaged or older caches count as empty.
+// Binary path -> {"key","version","kvm","machines"}. Damaged or older caches count as empty.
 class ProbeCache {
  public:
   explicit ProbeCache(std::filesystem::path file) : file_(std::move(file)) {
@@ -140,9 +173,14 @@ Result<QemuHost> find_qemu(const OpContext& ctx, const QemuHostOptions& options)
   host.version = cached.get("version").as_string();
   if (host.version.empty()) host.version = COVE_TRY(ask_version(ctx, host.binary));
   COVE_TRY(check_version(host.binary, host.version));
+  host.machine_types = strings_of(cached.get("machines"));
+  if (host.machine_types.empty()) {
+    host.machine_types = COVE_TRY(ask_machine_types(ctx, host.binary, host.arch));
+  }
   std::string kvm = cached.get("kvm").as_string();
   COVE_TRY(choose_accel(ctx, options.accel, host, kvm));
-  const Json found = Json::object({{"key", key}, {"version", host.version}, {"kvm", kvm}});
+  const Json found = Json::object(
+      {{"key", key}, {"version", host.version}, {"kvm", kvm}, {"machines", json_of(host.machine_types)}});
   if (found != cached) cache.store(host.binary, found);
   host.firmware = find_firmware(options.firmware_folders, options.arch);
   return host;

@@ -21,8 +21,9 @@ struct QemuFirmware {
 
 struct QemuHost {
   Arch arch = host_arch();
-  std::string binary{};   // absolute path
-  std::string version{};  // "7.2.22"
+  std::string binary{};                      // absolute path
+  std::string version{};                     // "7.2.22"
+  std::vector<std::string> machine_types{};  // versioned ones only: "pc-q35-7.2", "pc-q35-7.1", ...
   Accel accel = Accel::kTcg;
   std::string accel_reason{};              // why this one: "no vmx or svm in the CPU's flags"
   std::optional<QemuFirmware> firmware{};  // nullopt: none found, only direct kernel boot works

@@ -21,10 +21,13 @@ class QemuHostTest : public testing::Test {
     folder_.emplace(std::move(*made));
   }
   std::filesystem::path path(std::string_view name) const { return folder_->path() / name; }
-  // A program that only knows --version and counts how often it is asked.
+  // A program that only knows --version and -machine help, and counts how often it is asked for its version.
   void install_qemu(std::string_view version) {
-    const std::string script = "#!/bin/sh\necho x >> " + path("asked").string() +
-                               "\necho 'QEMU emulator version " + std::string(version) + " (Debian 1:0)'\n";
+    const std::string script =
+        "#!/bin/sh\nif [ \"$1\" = -machine ]; then printf 'Supported machines are:\\n"
+        "q35        PC (alias of pc-q35-7.2)\\npc-q35-7.2 PC\\npc-q35-2.4 PC\\n"
+        "pc-i440fx-7.2 PC\\n'; exit; fi\necho x >> " +
+        path("asked").string() + "\necho 'QEMU emulator version " + std::string(version) + " (Debian 1:0)'\n";
     ASSERT_TRUE(write_file_atomic(path("qemu-system-x86_64"), script, 0755).ok());
   }
   std::size_t asked() const {
@@ -50,6 +53,7 @@ TEST_F(QemuHostTest, FindsTheBinaryAndAsksItsVersionOnce) {
     ASSERT_TRUE(host.ok()) << host.error().message();
     EXPECT_EQ(host->binary, path("qemu-system-x86_64").string());
     EXPECT_EQ(host->version, "7.2.22");
+    EXPECT_EQ(host->machine_types, (std::vector<std::string>{"pc-q35-7.2", "pc-q35-2.4"}));
     EXPECT_FALSE(host->firmware.has_value());
   }
   EXPECT_EQ(asked(), 1U);

@@ -1,5 +1,6 @@
 #include "hypervisor/qemu/qemu_hypervisor.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "hypervisor/qemu/qemu_machine.h"
@@ -15,6 +16,11 @@ class QemuHypervisor final : public Hypervisor {
   std::string default_machine_type(Arch arch) const override {
     return versioned_machine_type(arch, host_.version);
   }
+  bool has_machine_type(std::string_view type) const override {
+    const auto& all = host_.machine_types;
+    return std::find(all.begin(), all.end(), type) != all.end();
+  }
+  std::string describe() const override { return "QEMU " + host_.version + " (" + host_.binary + ")"; }
   Result<MachineSpec> plan(const VmConfig& config, const MachinePaths& paths) const override {
     return qemu_plan(host_, config, paths);
   }
