@@ -183,19 +183,36 @@ Result<Ends> make_terminal(WindowSize size, uid_t owner) {
   return ends;
 }
 
+// As shells tell them apart: kNotFound, there is no such command; kPermissionDenied, it cannot be run. No
+// other failure to start has these codes.
+Error exec_error(const std::string& command, int error) {
+  const std::string name = shell_quote(command);
+  if (error == ENOENT && command.find('/') == std::string::npos) {
+    return Error(Code::kNotFound, name + ": command not found");
+  }
+  if (error == ENOENT && ::access(command.c_str(), F_OK) == 0) {
+    return Error(Code::kNotFound, name + ": the interpreter it names is not there");
+  }
+  if (error == ENOENT || error == ENOTDIR) {
+    return Error(Code::kNotFound, name + ": " + std::strerror(error));
+  }
+  struct stat info {};
+  if (::stat(command.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) error = EISDIR;
+  const std::string why =
+      error == ENOEXEC ? std::string("not a program this guest can run") : std::strerror(error);
+  return Error(Code::kPermissionDenied, name + ": cannot be run: " + why);
+}
+
 Error start_error(const CommandSpec& spec, const ChildPlan& plan) {
   switch (plan.stage) {
     case Stage::kDirectory:
-      return Error::from_errno(plan.error, "working directory " + shell_quote(spec.working_directory));
+      return Error(Code::kFailedPrecondition, "working directory " + shell_quote(spec.working_directory) +
+                                                  ": " + std::strerror(plan.error));
     case Stage::kIdentity:
-      return Error::from_errno(plan.error, "becoming " + spec.identity.account.name);
+      return Error(Code::kFailedPrecondition,
+                   "becoming " + spec.identity.account.name + ": " + std::strerror(plan.error));
     case Stage::kExec:
-      if (plan.error == ENOENT && spec.args[0].find('/') == std::string::npos)
-        return Error(Code::kNotFound, shell_quote(spec.args[0]) + ": command not found");
-      if (plan.error == ENOEXEC)
-        return Error(Code::kInvalidArgument,
-                     shell_quote(spec.args[0]) + ": not a program this guest can run");
-      return Error::from_errno(plan.error, shell_quote(spec.args[0]));
+      return exec_error(spec.args[0], plan.error);
     case Stage::kNone:
     case Stage::kStreams:
       break;

@@ -15,6 +15,7 @@ namespace cove {
 namespace {
 
 constexpr int kOwnFailure = 125;
+constexpr int kCannotRun = 126;
 constexpr int kNoSuchCommand = 127;
 constexpr int kTimedOut = 124;
 constexpr auto kTimeoutSlack = std::chrono::seconds(5);  // the guest ends it; this is for a guest that cannot
@@ -93,6 +94,7 @@ Result<int> run_guest_command(Invocation& inv, std::vector<std::string> argument
   if (end.ok()) return exec_exit_status(*end);
   if (end.error().code() == Code::kUnavailable) return explain_end({}, vm, std::move(end).error());
   if (end.error().code() == Code::kNotFound) inv.failure_status = kNoSuchCommand;
+  if (end.error().code() == Code::kPermissionDenied) inv.failure_status = kCannotRun;
   if (end.error().code() == Code::kDeadlineExceeded && timeout.count() > 0) inv.failure_status = kTimedOut;
   return std::move(end).error();
 }

@@ -16,7 +16,8 @@ inline constexpr FlagSpec kWaitFlag{"wait", FlagKind::kDuration, "TIME",
                                     "how long the guest may take to answer", "60s"};
 
 enum class GuestTerminal : unsigned char { kNo, kYes };
-// Runs `arguments` as the flags say. kNotFound of the command itself is status 127, as in shells.
+// Runs `arguments` as the flags say. A command that does not exist is status
+// 127 and one that cannot be run 126, as in shells.
 Result<int> run_guest_command(Invocation& inv, std::vector<std::string> arguments, GuestTerminal terminal,
                               std::chrono::nanoseconds timeout);
 

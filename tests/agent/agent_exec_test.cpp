@@ -88,7 +88,7 @@ TEST_F(AgentExec, SaysWhatCouldNotStart) {
   request.working_directory = "/no/such/folder";
   result = run(request);
   ASSERT_FALSE(result.ok());
-  EXPECT_EQ(result.error().code(), Code::kNotFound);
+  EXPECT_EQ(result.error().code(), Code::kFailedPrecondition);
   EXPECT_EQ(result.error().message(), "working directory /no/such/folder: No such file or directory");
   request.working_directory.clear();
   request.args = {"/etc/passwd"};
@@ -99,7 +99,7 @@ TEST_F(AgentExec, SaysWhatCouldNotStart) {
   EXPECT_EQ(run(request).error().code(), Code::kInvalidArgument);
   request.args = {"true"};
   request.user = "nobody-here";
-  EXPECT_EQ(run(request).error().code(), Code::kNotFound);
+  EXPECT_EQ(run(request).error().code(), Code::kFailedPrecondition);
 }
 
 TEST_F(AgentExec, EnvironmentIsThatOfALogin) {
