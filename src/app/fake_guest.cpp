@@ -11,6 +11,7 @@
 #include "agentd/services.h"
 #include "agentd/system_info.h"
 #include "base/files.h"
+#include "base/log.h"
 #include "base/thread.h"
 #include "channel/agent_link.h"
 #include "channel/guest_channel.h"
@@ -23,27 +24,27 @@ using namespace vz::agent::v1;
 
 constexpr const char* kVersion = "fake";
 
-// A root folder with one account: the caller, whom both realms run as.
-Result<TempDir> make_root() {
-  TempDir root = COVE_TRY(TempDir::create("/tmp", "cove-fake-guest"));
-  COVE_TRY(make_directories(root.path() / "etc" / "cove"));
+// Fills a root folder with one account: the caller, whom both realms run as. What an earlier guest left goes.
+Result<void> make_root(const std::filesystem::path& root) {
+  COVE_TRY(remove_tree(root));
+  COVE_TRY(make_directories(root / "etc" / "cove"));
   const passwd* entry = ::getpwuid(::geteuid());
   const std::string name = entry != nullptr ? entry->pw_name : "user";
   const std::string home = entry != nullptr ? entry->pw_dir : "/";
   const std::string ids = std::to_string(::geteuid()) + ":" + std::to_string(::getegid());
-  COVE_TRY(write_file_atomic(root.path() / "etc/passwd", name + ":x:" + ids + "::" + home + ":/bin/sh\n"));
-  COVE_TRY(write_file_atomic(root.path() / "etc/group", name + ":x:" + std::to_string(::getegid()) + ":\n"));
-  COVE_TRY(write_file_atomic(root.path() / "etc/cove/agent.conf", "user=" + name + "\n"));
-  return root;
+  COVE_TRY(write_file_atomic(root / "etc/passwd", name + ":x:" + ids + "::" + home + ":/bin/sh\n"));
+  COVE_TRY(write_file_atomic(root / "etc/group", name + ":x:" + std::to_string(::getegid()) + ":\n"));
+  COVE_TRY(write_file_atomic(root / "etc/cove/agent.conf", "user=" + name + "\n"));
+  return {};
 }
 
 class FakeGuestAgent final : public FakeGuest {
  public:
-  FakeGuestAgent(FakeGuestPorts ports, TempDir root)
+  FakeGuestAgent(FakeGuestPorts ports, std::filesystem::path root)
       : ports_(std::move(ports)),
         root_(std::move(root)),
-        system_{agentd::Realm::Kind::kSystem, root_.path(), kVersion},
-        user_{agentd::Realm::Kind::kUser, root_.path(), kVersion} {
+        system_{agentd::Realm::Kind::kSystem, root_, kVersion},
+        user_{agentd::Realm::Kind::kUser, root_, kVersion} {
     for (const auto* realm : {&system_, &user_}) {
       rpc::Handlers& handlers = realm == &system_ ? system_handlers_ : user_handlers_;
       agentd::register_exec_service(handlers, *realm);
@@ -56,6 +57,10 @@ class FakeGuestAgent final : public FakeGuest {
   ~FakeGuestAgent() override {
     over_.cancel();
     thread_.join();
+    sessions_.clear();
+    if (auto removed = remove_tree(root_); !removed.ok()) {
+      log_warn("the fake guest's folder stays", {{"reason", removed.error().message()}});
+    }
   }
 
  private:
@@ -117,7 +122,7 @@ class FakeGuestAgent final : public FakeGuest {
   }
 
   FakeGuestPorts ports_;
-  TempDir root_;
+  std::filesystem::path root_;
   agentd::Realm system_;
   agentd::Realm user_;
   rpc::Handlers system_handlers_;
@@ -129,10 +134,12 @@ class FakeGuestAgent final : public FakeGuest {
 
 }  // namespace
 
-std::unique_ptr<FakeGuest> make_fake_guest(FakeGuestPorts ports) {
-  auto root = make_root();
-  if (!root.ok()) return nullptr;
-  return std::make_unique<FakeGuestAgent>(std::move(ports), std::move(root).value());
+std::unique_ptr<FakeGuest> make_fake_guest(FakeGuestPorts ports, std::filesystem::path root) {
+  if (auto made = make_root(root); !made.ok()) {
+    log_error("no fake guest", {{"reason", made.error().message()}});
+    return nullptr;
+  }
+  return std::make_unique<FakeGuestAgent>(std::move(ports), std::move(root));
 }
 
 }  // namespace cove

@@ -1,13 +1,16 @@
 // cove-vm: the supervisor of one VM. Started by the launcher; nobody types this command line.
 //   cove-vm -home DIR -vm NAME [-ready-fd N] [-lifetime-fd N] [-forward ADDRESS:HOST:GUEST]...
 // Environment: COVE_BACKEND=fake runs machines without a guest (COVE_FAKE: their options as JSON);
-// COVE_ACCEL=kvm|tcg demands an accelerator; COVE_LOG=debug; COVE_TEST_KILL_AT=STEP ends the process by
-// SIGKILL at a step of its life, for crash tests.
+// and COVE_TEST_OWNER=PID ends them with that process; COVE_ACCEL=kvm|tcg demands an accelerator;
+// COVE_LOG=debug; COVE_TEST_KILL_AT=STEP ends the process by SIGKILL at a step of its life, for crash tests.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <climits>
 #include <cstdio>
 #include <cstdlib>
 
@@ -81,25 +84,27 @@ struct Backend {
   GreetingOptions::Depth greeting = GreetingOptions::Depth::kFull;
 };
 
-Result<Backend> make_fake() {
+Result<Backend> make_fake(const VmDirectory& directory) {
   FakeOptions options;
   if (const std::string text = variable("COVE_FAKE"); !text.empty()) {
     options = COVE_TRY(FakeOptions::from_json(COVE_TRY(Json::parse(text))).context("COVE_FAKE"));
   }
-  options.guest = make_fake_guest;
+  options.guest = [root = directory.path() / "fake-guest"](FakeGuestPorts ports) {
+    return make_fake_guest(std::move(ports), root);
+  };
   return Backend{make_fake_hypervisor(std::move(options)), "", GreetingOptions::Depth::kHelloOnly};
 }
 
-Result<Backend> make_backend(const Home& home, const VmConfig& config) {
+Result<Backend> make_backend(const VmDirectory& directory, const VmConfig& config) {
   const std::string wanted = variable("COVE_BACKEND");
-  if (wanted == "fake") return make_fake();
+  if (wanted == "fake") return make_fake(directory);
   if (!wanted.empty() && wanted != "qemu") {
     return Error(Code::kInvalidArgument, "COVE_BACKEND: there is no backend " + wanted);
   }
   QemuHostOptions options;
   options.arch = config.arch;
   options.path = variable("PATH");
-  options.cache_file = home.cache() / "qemu-host.json";
+  options.cache_file = directory.home().cache() / "qemu-host.json";
   const std::string accel = variable("COVE_ACCEL");
   if (accel == "kvm") options.accel = Accel::kKvm;
   if (accel == "tcg") options.accel = Accel::kTcg;
@@ -138,6 +143,19 @@ std::function<void(std::string_view)> kill_hook() {
   };
 }
 
+// What this VM ends with: the pipe of whoever started it in the foreground; in tests, the process of the
+// test.
+Result<UniqueFd> lifetime_of(const Arguments& arguments) {
+  if (arguments.lifetime_fd >= 0) return UniqueFd(arguments.lifetime_fd);
+  const std::string owner = variable("COVE_TEST_OWNER");
+  if (owner.empty() || variable("COVE_BACKEND") != "fake") return UniqueFd();
+  const auto pid = parse_u64(owner);
+  if (!pid || *pid > INT_MAX) return Error(Code::kInvalidArgument, "COVE_TEST_OWNER is no process: " + owner);
+  UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(*pid), 0)));
+  if (!process) return Error::from_errno(errno, "the test that owns this vm, process " + owner);
+  return process;
+}
+
 Result<void> supervise(Arguments arguments, ReadyReporter& reporter) {
   const Home home(arguments.home);
   const VmDirectory directory(home, COVE_TRY(VmName::parse(arguments.vm)));
@@ -145,7 +163,7 @@ Result<void> supervise(Arguments arguments, ReadyReporter& reporter) {
   const LogLevel level = variable("COVE_LOG") == "debug" ? LogLevel::kDebug : LogLevel::kInfo;
   COVE_TRY(log_to_file(directory.supervisor_log(), level));
   reporter.step("looking at the host");
-  const Backend backend = COVE_TRY(make_backend(home, COVE_TRY(directory.load_config())));
+  const Backend backend = COVE_TRY(make_backend(directory, COVE_TRY(directory.load_config())));
   const SupervisorParts parts{
       *backend.hypervisor,
       [](GuestChannel& channel) { return make_rpc_agent_client(connect_through(channel), COVE_VERSION); },
@@ -153,7 +171,7 @@ Result<void> supervise(Arguments arguments, ReadyReporter& reporter) {
       backend.accelerator_reason,
       backend.greeting,
       kill_hook()};
-  SupervisorOptions options{directory, std::move(arguments.forwards), UniqueFd(arguments.lifetime_fd)};
+  SupervisorOptions options{directory, std::move(arguments.forwards), COVE_TRY(lifetime_of(arguments))};
   log_info("supervisor starts", {{"vm", arguments.vm}, {"version", COVE_VERSION}});
   auto outcome = Supervisor::run(std::move(options), parts, reporter);
   log_info("supervisor ends", {{"outcome", outcome.ok() ? "stopped" : outcome.error().message()}});

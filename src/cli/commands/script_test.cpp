@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <array>
 
 #include "cli/commands/commands.h"
@@ -13,6 +15,15 @@ constexpr std::array<FlagSpec, 2> kFlags{{
 }};
 
 bool is_verbose(const Invocation& inv) { return inv.flags.is_set("v") || inv.flags.is_set("verbose"); }
+
+// Fake machines that a test leaves running end with this process.
+std::vector<std::string> test_environment(const Environment& env) {
+  std::vector<std::string> variables = env.variables;
+  constexpr std::string_view kOwner = "COVE_TEST_OWNER=";
+  std::erase_if(variables, [&](const std::string& entry) { return entry.starts_with(kOwner); });
+  variables.push_back(std::string(kOwner) + std::to_string(::getpid()));
+  return variables;
+}
 
 Result<bool> run_file(Invocation& inv, const ScriptTestOptions& options, const std::string& file) {
   const auto ctx = inv.context().with_timeout(*inv.flags.duration("timeout"));
@@ -36,7 +47,7 @@ Result<int> run_script_test_command(Invocation& inv) {
   ScriptTestOptions options{.engine = engine,
                             .clock = clock,
                             .work_parent = inv.env.temporary,
-                            .environment = inv.env.variables,
+                            .environment = test_environment(inv.env),
                             .work_directory = inv.flags.is_set("work")
                                                   ? ScriptTestOptions::WorkDirectory::kKeep
                                                   : ScriptTestOptions::WorkDirectory::kRemove};
