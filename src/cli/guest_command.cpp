@@ -54,7 +54,7 @@ Result<ExecRequest> make_request(Invocation& inv, std::vector<std::string> argum
   if (terminal == GuestTerminal::kYes) {
     if (!is_terminal(inv.env.in)) {
       return Error(Code::kFailedPrecondition, "standard input is no terminal")
-          .hint("leave -tty away, or use cove exec");
+          .hint("without a terminal use cove exec, and leave -tty away");
     }
     const auto size = window_size(inv.env.in);
     request.terminal = TerminalSize{.rows = size.rows, .columns = size.columns};

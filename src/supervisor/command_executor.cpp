@@ -109,7 +109,10 @@ Result<ControlResponse> CommandExecutor::power(const OpContext& ctx, const Verb&
   COVE_TRY(ask<void>(ctx, vm.loop(), [&vm, id, stop](Done<void> done) {
     VmPower& power = vm.power();
     if (id == VerbId::kPause) return power.pause(std::move(done));
-    if (id == VerbId::kResume) return power.resume(std::move(done));
+    if (id == VerbId::kResume) {
+      if (auto can = vm.check_resumable(); !can.ok()) return done(std::move(can));
+      return power.resume(std::move(done));
+    }
     if (id == VerbId::kRequestStop) return power.request_stop(std::move(done));
     if (id == VerbId::kRestart) return power.restart(stop, std::move(done));
     return power.stop(stop, std::move(done));

@@ -220,7 +220,11 @@ void Supervisor::machine_event(const MachineEvent& event) {
                              {"state", std::string(to_string(event.state))},
                              {"text", event.text}});
   switch (event.kind) {
+    case Kind::kIoError:
+      disk_fault_ = event.fault;
+      break;
     case Kind::kStateChanged:
+      if (event.state == MachineState::kRunning) disk_fault_ = MachineEvent::Fault::kNone;
       if (event.state == MachineState::kRunning && !facts_->met(fact::kProcess)) {
         const MachineInfo info = power_->machine()->info();
         facts_->meet(fact::kProcess, info.backend + " process " + std::to_string(info.pid));
@@ -280,6 +284,18 @@ void Supervisor::ended(const VmEnd& end) {
   facts_->close(end_text(*outcome_));
   // Whoever asked for this end, or was being served when it came, is told before the sockets close.
   control_->drain(kLastWords, [this] { loop_->stop(); });
+}
+
+// A guest that resumes on a full disk stands still again within milliseconds, after we had said that it runs.
+Result<void> Supervisor::check_resumable() const {
+  constexpr std::uint64_t kLeast = std::uint64_t{1} << 20U;
+  if (disk_fault_ != MachineEvent::Fault::kNoSpace || power_->state() != MachineState::kPaused) return {};
+  const std::string folder = options_.directory.home().root().string();
+  const std::uint64_t left = COVE_TRY(free_space(folder));
+  if (left >= kLeast) return {};
+  return Error(Code::kFailedPrecondition, "vm \"" + name().str() + "\" stays paused: " + power_->reason() +
+                                              ": " + folder + " has " + format_bytes(left) + " left")
+      .hint(snapshot().hint);
 }
 
 VmSnapshot Supervisor::snapshot() const {

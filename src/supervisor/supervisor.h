@@ -70,6 +70,8 @@ class Supervisor final : private VmPower::Surroundings {
 
   // Loop's thread.
   VmPower& power() { return *power_; }
+  // kFailedPrecondition: the disk that paused the guest is still as full as it was.
+  Result<void> check_resumable() const;
   VmSnapshot snapshot() const;
 
  private:
@@ -103,7 +105,8 @@ class Supervisor final : private VmPower::Surroundings {
   std::string token_;
   std::string guest_address_;
   bool session_ = false;
-  std::optional<CrashRecord> crash_;  // the machine has crashed
+  MachineEvent::Fault disk_fault_ = MachineEvent::Fault::kNone;  // what paused the guest
+  std::optional<CrashRecord> crash_;                             // the machine has crashed
   UniqueFd signals_;
   std::optional<Result<void>> outcome_;
   std::unique_ptr<FactBoard> facts_;

@@ -20,3 +20,4 @@ export COVE_VM=guest GUEST_TEST=1
 cove script test tests/guest/*.txtar
 cove delete guest -force
 tools/dev.d/crash_test.sh "${1:-}"
+[ "${1:-}" != -all ] || tools/dev.d/full_disk_test.sh
