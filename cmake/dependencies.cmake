@@ -12,8 +12,6 @@ function(cove_static_dependency target)
   target_link_libraries(cove_dep::${target} INTERFACE Threads::Threads)
 endfunction()
 
-add_library(cove_dep::fmt INTERFACE IMPORTED)
-target_compile_definitions(cove_dep::fmt INTERFACE FMT_HEADER_ONLY=1 SPDLOG_FMT_EXTERNAL=1)
 cove_static_dependency(protobuf protobuf)
 cove_static_dependency(protobuf_lite protobuf-lite)
 cove_static_dependency(nghttp2 nghttp2)

@@ -13,7 +13,8 @@ option(COVE_FUZZ "build the libFuzzer targets (clang only)" OFF)
 
 find_program(COVE_CCACHE ccache)
 if(COVE_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${COVE_CCACHE})
+  # By the compiler's own list of dependencies: without it a miss runs the preprocessor twice.
+  set(CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_DEPEND=1 ${COVE_CCACHE})
 endif()
 find_program(COVE_LLD ld.lld)
 if(COVE_LLD AND NOT COVE_SANITIZE AND NOT CMAKE_INTERPROCEDURAL_OPTIMIZATION)

@@ -16,7 +16,7 @@ namespace {
 
 using namespace vz::agent::v1;
 
-constexpr std::size_t kChunkBytes = std::size_t{256} << 10U;
+constexpr std::size_t kFileChunkBytes = std::size_t{256} << 10U;
 constexpr std::uint64_t kMaxReply = std::uint64_t{15} << 20U;
 
 Result<void> check_path(const std::string& path) {
@@ -138,7 +138,7 @@ Result<void> copy_out(const OpContext& ctx, const CopyOutRequest& request, rpc::
   COVE_TRY(stream.write(ctx, chunk));
   for (;;) {
     std::string& data = *chunk.mutable_data();
-    data.resize(kChunkBytes);
+    data.resize(kFileChunkBytes);
     data.resize(COVE_TRY(read_some(ctx, file.fd.get(), data).context(request.path())));
     if (data.empty()) return {};
     COVE_TRY(stream.write(ctx, chunk));
@@ -154,7 +154,7 @@ Result<void> read_part(const OpContext& ctx, const ReadFileRequest& request, Rea
   std::string& data = *reply.mutable_data();
   while (data.size() < wanted) {
     const std::size_t before = data.size();
-    data.resize(before + static_cast<std::size_t>(std::min<std::uint64_t>(kChunkBytes, wanted - before)));
+    data.resize(before + static_cast<std::size_t>(std::min<std::uint64_t>(kFileChunkBytes, wanted - before)));
     const auto count = read_some(ctx, file.fd.get(), std::span(data).subspan(before));
     data.resize(before + (count.ok() ? *count : 0));
     if (!count.ok()) return count.error();

@@ -22,12 +22,12 @@ namespace cove::agentd {
 namespace {
 
 // Every file of sysfs claims to be a page long.
-constexpr std::size_t kSysfsBytes = std::size_t{64} << 10U;
+constexpr std::size_t kMaxAttributeBytes = std::size_t{64} << 10U;
 constexpr long kExt4Magic = 0xef53;
 #define COVE_EXT4_IOC_RESIZE_FS _IOW('f', 16, std::uint64_t)
 
 Result<std::uint64_t> sysfs_number(const std::filesystem::path& path) {
-  const auto value = parse_u64(trim(COVE_TRY(read_file(path, kSysfsBytes))));
+  const auto value = parse_u64(trim(COVE_TRY(read_file(path, kMaxAttributeBytes))));
   if (!value) return Error(Code::kInternal, path.string() + " is no number");
   return *value;
 }

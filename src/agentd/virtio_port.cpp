@@ -15,7 +15,7 @@ namespace cove::agentd {
 namespace {
 
 // Every file of sysfs claims to be a page long.
-constexpr std::size_t kSysfsBytes = std::size_t{64} << 10U;
+constexpr std::size_t kMaxPortNameBytes = std::size_t{64} << 10U;
 // In case an announcement of the kernel was lost.
 constexpr std::chrono::milliseconds kLookAgain{1000};
 
@@ -48,7 +48,7 @@ Result<std::filesystem::path> find_virtio_port(const std::filesystem::path& sysf
   const auto ports = list_directory(folder);
   if (ports.ok()) {
     for (const auto& port : *ports) {
-      const auto found = read_file(folder / port / "name", kSysfsBytes);
+      const auto found = read_file(folder / port / "name", kMaxPortNameBytes);
       if (found.ok() && trim(*found) == name) return std::filesystem::path("/dev") / port;
     }
   }

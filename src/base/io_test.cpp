@@ -6,13 +6,14 @@
 
 #include "base/clock.h"
 #include "base/files.h"
+#include "base/testing/patience.h"
 #include "base/thread.h"
 #include "base/unix_socket.h"
 
 namespace cove {
 namespace {
 
-OpContext within(std::chrono::milliseconds span) { return {{}, Deadline::after(span)}; }
+using testing::within;
 
 TEST(Io, ReadExactTellsAnEarlyEnd) {
   auto [a, b] = std::move(make_socketpair(SOCK_STREAM)).value();

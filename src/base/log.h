@@ -1,4 +1,4 @@
-// Diagnostics for operators, apart from what the CLI says to users (spdlog inside). Any thread.
+// Diagnostics for operators, apart from what the CLI says to users. Any thread.
 //   error: what the user asked did not happen   warn: odd, but survived   info: rare and worth knowing
 //   debug: for whoever looks into a problem     trace: everything
 // Secrets never go in here: a field named *password*, *token* or *secret* is replaced by "***".
@@ -19,7 +19,8 @@ using LogField = std::pair<std::string_view, std::string>;
 
 // Before configuration nothing below warn is written, and that to standard error.
 void log_to_stderr(LogLevel level);
-// JSON lines {"time","level","message",fields...}, rotated at 4 MiB, one old file kept, mode 0600.
+// JSON lines {"time","level","message",fields...}, mode 0600. At 4 MiB the file becomes PATH.1, of which one
+// is kept.
 Result<void> log_to_file(const std::filesystem::path& path, LogLevel level);
 
 void log_message(LogLevel level, std::string_view message, std::initializer_list<LogField> fields);

@@ -22,5 +22,21 @@ TEST(Log, WritesJsonLinesWithoutSecrets) {
   EXPECT_EQ(line->get("Auth_Token").as_string(), "***");
 }
 
+TEST(Log, KeepsOneOldFileAndEveryLineOfBoth) {
+  const TempDir temp = std::move(TempDir::create("/tmp", "cove-log-")).value();
+  const auto path = temp.path() / "log";
+  ASSERT_TRUE(write_file_atomic(path, "an earlier run\n").ok());
+  ASSERT_TRUE(log_to_file(path, LogLevel::kInfo).ok());
+  const std::string filler(std::size_t{1} << 20U, 'x');
+  for (int i = 0; i < 5; i++) log_info("line " + std::to_string(i) + ".", {{"filler", filler}});
+  const std::string old = read_file(path.string() + ".1").value();
+  const std::string now = read_file(path).value();
+  EXPECT_LE(old.size(), std::size_t{4} << 20U);
+  EXPECT_TRUE(old.starts_with("an earlier run\n"));
+  for (const char* line : {"line 0.", "line 1.", "line 2."})
+    EXPECT_NE(old.find(line), std::string::npos) << line;
+  for (const char* line : {"line 3.", "line 4."}) EXPECT_NE(now.find(line), std::string::npos) << line;
+}
+
 }  // namespace
 }  // namespace cove

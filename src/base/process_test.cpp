@@ -5,6 +5,7 @@
 
 #include "base/io.h"
 #include "base/strings.h"
+#include "base/testing/patience.h"
 
 namespace cove {
 namespace {
@@ -15,7 +16,7 @@ SpawnOptions shell(std::string script) {
   return options;
 }
 
-OpContext within(std::chrono::milliseconds span) { return {{}, Deadline::after(span)}; }
+using testing::within;
 
 TEST(Process, CapturesBothStreamsInputAndStatus) {
   const auto done = run_command({}, shell("cat; echo err >&2; exit 3"), "hello");

@@ -14,9 +14,8 @@
 namespace cove {
 namespace {
 
-constexpr std::uint64_t kMiB = std::uint64_t{1} << 20U;
-constexpr std::uint64_t kEspOffset = kMiB;
-constexpr std::uint64_t kEspBytes = 64 * kMiB;
+constexpr std::uint64_t kEspOffset = std::uint64_t{1} << 20U;
+constexpr std::uint64_t kEspBytes = std::uint64_t{64} << 20U;
 constexpr std::string_view kEspType = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b";
 
 std::string_view root_type(Arch arch) {

@@ -13,7 +13,7 @@ namespace cove {
 namespace {
 
 constexpr char kLeaveKey = 0x1D;  // Ctrl-]
-constexpr std::size_t kChunk = 16384;
+constexpr std::size_t kConsoleChunk = 16384;
 
 class Session {
  public:
@@ -37,7 +37,7 @@ class Session {
 
  private:
   Result<std::size_t> carry_output(const OpContext& ctx) {
-    std::array<char, kChunk> buffer;
+    std::array<char, kConsoleChunk> buffer;
     const auto count = COVE_TRY(read_some(ctx, stream_.fd.get(), buffer));
     COVE_TRY(write_all(ctx, options_.out, {buffer.data(), count}));
     return count;
@@ -45,7 +45,7 @@ class Session {
 
   // Whether the user leaves.
   Result<bool> carry_input(const OpContext& ctx) {
-    std::array<char, kChunk> buffer;
+    std::array<char, kConsoleChunk> buffer;
     const auto count = COVE_TRY(read_some(ctx, options_.in, buffer));
     if (count == 0) {
       in_open_ = false;

@@ -14,8 +14,7 @@
 namespace cove {
 namespace {
 
-constexpr std::size_t kChunk = std::size_t{64} << 10U;
-constexpr int kTimedOut = 124;
+constexpr std::size_t kStreamChunk = std::size_t{64} << 10U;
 
 class Sink final : public ExecSink {
  public:
@@ -105,7 +104,7 @@ class Feeder {
   const CancelSource& kill_;
   WindowWatch window_;
   int in_;
-  std::array<char, kChunk> buffer_{};
+  std::array<char, kStreamChunk> buffer_{};
 };
 
 }  // namespace

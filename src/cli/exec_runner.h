@@ -25,6 +25,8 @@ struct ExecRunOptions {
 Result<ExecEnd> run_exec_session(Deadline deadline, const CancelSource& kill, ExecSession& session,
                                  const ExecRunOptions& options);
 
+// The exit status of a command that its timeout ended.
+inline constexpr int kTimedOut = 124;
 // What a shell would say: 124 for a timeout, 128+N for a signal, else the command's own.
 int exec_exit_status(const ExecEnd& end);
 

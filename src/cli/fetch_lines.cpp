@@ -6,7 +6,7 @@
 namespace cove {
 namespace {
 
-constexpr std::size_t kMaxLine = std::size_t{64} << 10U;
+constexpr std::size_t kMaxFetchLine = std::size_t{64} << 10U;
 
 Code code_from(std::string_view name) {
   for (int number = 1; number <= 16; ++number) {
@@ -32,7 +32,7 @@ Result<void> take_fetch_line(std::string_view line, Progress& progress) {
 }
 
 Result<void> read_fetch_lines(const OpContext& ctx, int fd, Progress& progress) {
-  LineReader reader(kMaxLine);
+  LineReader reader(kMaxFetchLine);
   Result<void> told;
   while (auto line = COVE_TRY(reader.next(ctx, fd))) {
     auto taken = take_fetch_line(*line, progress);

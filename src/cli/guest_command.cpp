@@ -17,7 +17,6 @@ namespace {
 constexpr int kOwnFailure = 125;
 constexpr int kCannotRun = 126;
 constexpr int kNoSuchCommand = 127;
-constexpr int kTimedOut = 124;
 constexpr auto kTimeoutSlack = std::chrono::seconds(5);  // the guest ends it; this is for a guest that cannot
 
 Result<std::map<std::string, std::string>> environment_from(Invocation& inv) {

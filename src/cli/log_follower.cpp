@@ -13,7 +13,7 @@
 namespace cove {
 namespace {
 
-constexpr std::size_t kChunk = std::size_t{64} << 10U;
+constexpr std::size_t kLogChunk = std::size_t{64} << 10U;
 constexpr std::size_t kMostKept = std::size_t{64} << 20U;
 
 class Follower {
@@ -26,7 +26,7 @@ class Follower {
   }
 
   Result<void> show_new(const OpContext& ctx) {
-    std::array<char, kChunk> buffer;
+    std::array<char, kLogChunk> buffer;
     for (;;) {
       COVE_TRY(ctx.check());
       const ssize_t count = ::read(file_.get(), buffer.data(), buffer.size());

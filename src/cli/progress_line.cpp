@@ -10,7 +10,7 @@
 namespace cove {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 constexpr auto kRedraw = std::chrono::milliseconds(200);
 constexpr auto kPlainEvery = std::chrono::seconds(10);
 
@@ -18,8 +18,8 @@ struct Phase {
   std::string what;
   std::uint64_t done = 0;
   std::uint64_t total = 0;
-  Clock::time_point since;
-  std::string text(Clock::time_point now) const {
+  SteadyClock::time_point since;
+  std::string text(SteadyClock::time_point now) const {
     auto line = what;
     if (const auto more = progress_text(done, total, now - since); !more.empty()) line += "  " + more;
     return line;
@@ -33,8 +33,8 @@ class PlainProgress final : public Progress {
   explicit PlainProgress(int err) : err_(err) {}
   void step(std::string_view what) override {
     state_.with([&](State& s) {
-      s.phase = {printable(what), 0, 0, Clock::now()};
-      s.said = Clock::now();
+      s.phase = {printable(what), 0, 0, SteadyClock::now()};
+      s.said = SteadyClock::now();
       write_text(err_, s.phase.what + "\n");
     });
   }
@@ -42,7 +42,7 @@ class PlainProgress final : public Progress {
     state_.with([&](State& s) {
       s.phase.done = done;
       s.phase.total = total;
-      const auto now = Clock::now();
+      const auto now = SteadyClock::now();
       if (now - s.said < kPlainEvery) return;
       s.said = now;
       write_text(err_, s.phase.text(now) + "\n");
@@ -52,7 +52,7 @@ class PlainProgress final : public Progress {
  private:
   struct State {
     Phase phase;
-    Clock::time_point said;
+    SteadyClock::time_point said;
   };
   int err_;
   Guarded<State> state_;
@@ -70,7 +70,7 @@ class LiveProgress final : public Progress {
   }
   void step(std::string_view what) override {
     finish();
-    state_.with([&](State& s) { s.phase = {printable(what), 0, 0, Clock::now()}; });
+    state_.with([&](State& s) { s.phase = {printable(what), 0, 0, SteadyClock::now()}; });
     draw();
   }
   void amount(std::uint64_t done, std::uint64_t total) override {
@@ -89,12 +89,12 @@ class LiveProgress final : public Progress {
     const auto columns = window_size(err_).columns;
     state_.with([&](State& s) {
       if (s.phase.what.empty()) return;
-      write_text(err_, "\r\x1b[K" + s.phase.text(Clock::now()).substr(0, columns - 1U));
+      write_text(err_, "\r\x1b[K" + s.phase.text(SteadyClock::now()).substr(0, columns - 1U));
     });
   }
   void finish() {
     state_.with([&](State& s) {
-      if (!s.phase.what.empty()) write_text(err_, "\r\x1b[K" + s.phase.text(Clock::now()) + "\n");
+      if (!s.phase.what.empty()) write_text(err_, "\r\x1b[K" + s.phase.text(SteadyClock::now()) + "\n");
       s.phase = {};
     });
   }
@@ -114,7 +114,7 @@ class LiveProgress final : public Progress {
 
 }  // namespace
 
-std::string progress_text(std::uint64_t done, std::uint64_t total, Clock::duration elapsed) {
+std::string progress_text(std::uint64_t done, std::uint64_t total, SteadyClock::duration elapsed) {
   const auto seconds = std::chrono::duration<double>(elapsed).count();
   std::string text;
   if (done > 0) {

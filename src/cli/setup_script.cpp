@@ -8,7 +8,7 @@
 namespace cove {
 namespace {
 
-constexpr std::size_t kMaxLine = std::size_t{1} << 20U;
+constexpr std::size_t kMaxScriptLine = std::size_t{1} << 20U;
 
 }  // namespace
 
@@ -20,7 +20,7 @@ Result<std::vector<SetupLine>> parse_setup_script(std::string_view text) {
     const auto line = trim(raw);
     if (line.empty() || line.front() == '#') continue;
     const auto where = "line " + std::to_string(number);
-    if (line.size() > kMaxLine) return Error(Code::kInvalidArgument, where + " is longer than 1 MiB");
+    if (line.size() > kMaxScriptLine) return Error(Code::kInvalidArgument, where + " is longer than 1 MiB");
     if (line.find('\0') != std::string_view::npos)
       return Error(Code::kInvalidArgument, where + " has a NUL inside");
     lines.push_back({number, std::string(line)});

@@ -14,7 +14,7 @@
 namespace cove {
 namespace {
 
-constexpr std::size_t kMaxLine = 1024;
+constexpr std::size_t kMaxSecretLine = 1024;
 
 class EchoOff {
  public:
@@ -67,7 +67,8 @@ Result<std::string> read_line(const OpContext& ctx, int fd) {
     const auto count = COVE_TRY(read_some(ctx, fd, {&byte, 1}));
     if (count == 0 || byte == '\n') break;
     line += byte;
-    if (line.size() > kMaxLine) return Error(Code::kResourceExhausted, "the line is longer than 1024 bytes");
+    if (line.size() > kMaxSecretLine)
+      return Error(Code::kResourceExhausted, "the line is longer than 1024 bytes");
   }
   if (!line.empty() && line.back() == '\r') line.pop_back();
   return line;

@@ -10,6 +10,7 @@
 #include "base/guarded.h"
 #include "base/io.h"
 #include "base/loop_thread.h"
+#include "base/testing/patience.h"
 #include "base/unix_socket.h"
 #include "control/control_client.h"
 #include "proto/control.pb.h"
@@ -17,7 +18,7 @@
 namespace cove {
 namespace {
 
-const OpContext kPatient{{}, Deadline::after(std::chrono::seconds(60))};
+using testing::patient;
 constexpr char kToken[] = "0123456789abcdef";
 
 // Answers by verb: wait blocks until cancelled, agent-exec-stream sends two lines, console-attach hands over.
@@ -95,14 +96,14 @@ class ControlServerTest : public ::testing::Test {
   void TearDown() override {
     loop_.do_on_loop([this] { server_.reset(); });
   }
-  UniqueFd dial() { return connect_unix(kPatient, vm_.control_socket()).value(); }
+  UniqueFd dial() { return connect_unix(patient(), vm_.control_socket()).value(); }
   std::string ask(int fd, const std::string& text) {
-    EXPECT_TRUE(write_all(kPatient, fd, text).ok());
+    EXPECT_TRUE(write_all(patient(), fd, text).ok());
     return read_line(fd);
   }
   std::string read_line(int fd) {
     LineReader reader(std::size_t{64} << 20U);
-    auto line = reader.next(kPatient, fd);
+    auto line = reader.next(patient(), fd);
     return line.ok() && line.value() ? *line.value() : "<end>";
   }
   std::size_t connections() {
@@ -151,7 +152,7 @@ TEST_F(ControlServerTest, SocketIsPrivateAndRemovedAtTheEnd) {
 
 TEST_F(ControlServerTest, ReplacesAStaleSocket) {
   { const UniqueFd stale = listen_unix(vm_.control_socket(), 1).value(); }
-  EXPECT_EQ(connect_unix(kPatient, vm_.control_socket()).error().error_number(), ECONNREFUSED);
+  EXPECT_EQ(connect_unix(patient(), vm_.control_socket()).error().error_number(), ECONNREFUSED);
   start();
   EXPECT_EQ(ask(dial().get(), R"({"type":"ping","token":"0123456789abcdef"})"
                               "\n"),
@@ -188,30 +189,30 @@ TEST_F(ControlServerTest, ServesPipelinedRequestsInOrder) {
                            "\n"
                            R"({"type":"status","token":"0123456789abcdef"})"
                            "\n";
-  ASSERT_TRUE(write_all(kPatient, fd.get(), text).ok());
+  ASSERT_TRUE(write_all(patient(), fd.get(), text).ok());
   LineReader reader(1U << 20U);
-  EXPECT_EQ(reader.next(kPatient, fd.get()).value().value(), kPong);
-  EXPECT_EQ(reader.next(kPatient, fd.get()).value().value(),
+  EXPECT_EQ(reader.next(patient(), fd.get()).value().value(), kPong);
+  EXPECT_EQ(reader.next(patient(), fd.get()).value().value(),
             R"({"error":"cannot pause VM in state: stopped"})");
-  EXPECT_EQ(reader.next(kPatient, fd.get()).value().value(),
+  EXPECT_EQ(reader.next(patient(), fd.get()).value().value(),
             R"({"success":true,"status":{"state":"running"}})");
 }
 
 TEST_F(ControlServerTest, AnswersAClientThatClosedItsSendingHalf) {
   start();
   const UniqueFd fd = dial();
-  ASSERT_TRUE(write_all(kPatient, fd.get(), R"({"type":"ping","token":"0123456789abcdef"})").ok());
+  ASSERT_TRUE(write_all(patient(), fd.get(), R"({"type":"ping","token":"0123456789abcdef"})").ok());
   ::shutdown(fd.get(), SHUT_WR);
   LineReader reader(1U << 20U);
-  EXPECT_EQ(reader.next(kPatient, fd.get()).value().value(), kPong);
-  EXPECT_FALSE(reader.next(kPatient, fd.get()).value().has_value());
+  EXPECT_EQ(reader.next(patient(), fd.get()).value().value(), kPong);
+  EXPECT_FALSE(reader.next(patient(), fd.get()).value().has_value());
 }
 
 TEST_F(ControlServerTest, OverlongLineIsRefusedAndCloses) {
   start();
   const UniqueFd fd = dial();
   const Thread writer("writer", [&] {
-    static_cast<void>(write_all(kPatient, fd.get(), std::string((1U << 20U) + 20000, 'x')));
+    static_cast<void>(write_all(patient(), fd.get(), std::string((1U << 20U) + 20000, 'x')));
   });
   EXPECT_EQ(read_line(fd.get()).rfind(R"({"error":"read request: )", 0), 0U);
 }
@@ -232,24 +233,24 @@ TEST_F(ControlServerTest, SixtyFifthConnectionIsToldWhy) {
 TEST_F(ControlServerTest, HangUpCancelsWorkThatOnlyTheClientWanted) {
   start();
   UniqueFd fd = dial();
-  ASSERT_TRUE(write_all(kPatient, fd.get(),
+  ASSERT_TRUE(write_all(patient(), fd.get(),
                         R"({"type":"wait","token":"0123456789abcdef","wait":{}})"
                         "\n")
                   .ok());
-  ASSERT_TRUE(handler_.blocked.wait(kPatient, [](int count) { return count == 1; }).ok());
+  ASSERT_TRUE(handler_.blocked.wait(patient(), [](int count) { return count == 1; }).ok());
   fd.reset();
-  EXPECT_TRUE(handler_.blocked.wait(kPatient, [](int count) { return count == 0; }).ok());
+  EXPECT_TRUE(handler_.blocked.wait(patient(), [](int count) { return count == 0; }).ok());
   EXPECT_TRUE(connections_become(0));
 }
 
 TEST_F(ControlServerTest, EndsWithHandlersStillAtWork) {
   start();
   const UniqueFd fd = dial();
-  ASSERT_TRUE(write_all(kPatient, fd.get(),
+  ASSERT_TRUE(write_all(patient(), fd.get(),
                         R"({"type":"wait","token":"0123456789abcdef","wait":{}})"
                         "\n")
                   .ok());
-  ASSERT_TRUE(handler_.blocked.wait(kPatient, [](int count) { return count == 1; }).ok());
+  ASSERT_TRUE(handler_.blocked.wait(patient(), [](int count) { return count == 1; }).ok());
   loop_.do_on_loop([this] { server_.reset(); });
   EXPECT_EQ(handler_.blocked.read([](int count) { return count; }), 0);
 }
@@ -267,7 +268,7 @@ TEST_F(ControlServerTest, ClientThatDoesNotReadIsGivenUp) {
   options.write_limit = std::chrono::milliseconds(50);
   start(options);
   const UniqueFd fd = dial();
-  ASSERT_TRUE(write_all(kPatient, fd.get(),
+  ASSERT_TRUE(write_all(patient(), fd.get(),
                         R"({"type":"agent-read","token":"0123456789abcdef","agent_read":{}})"
                         "\n")
                   .ok());
@@ -288,24 +289,24 @@ TEST_F(ControlServerTest, BadBytesAndBadErrorsStillGetAnAnswer) {
 
 TEST_F(ControlServerTest, ClientGetsErrorsWithCodeAndHint) {
   start();
-  auto client = ControlClient::connect(kPatient, vm_).value();
+  auto client = ControlClient::connect(patient(), vm_).value();
   ControlRequest request;
   request.set_type("pause");
-  const auto response = client.call(kPatient, request);
+  const auto response = client.call(patient(), request);
   EXPECT_EQ(response.error().code(), Code::kFailedPrecondition);
   EXPECT_EQ(response.error().hint_text(), "start it");
   request.set_type("status");
-  EXPECT_EQ(client.call(kPatient, request)->status_detail().name(), "x");
+  EXPECT_EQ(client.call(patient(), request)->status_detail().name(), "x");
 }
 
 TEST_F(ControlServerTest, ClientStreams) {
   start();
-  auto client = ControlClient::connect(kPatient, vm_).value();
+  auto client = ControlClient::connect(patient(), vm_).value();
   ControlRequest request;
   request.set_type("agent-exec-stream");
   request.mutable_agent_exec()->add_args("true");
-  EXPECT_EQ(client.call(kPatient, request)->data(), "chunk");
-  EXPECT_EQ(client.next(kPatient)->data(), "done");
+  EXPECT_EQ(client.call(patient(), request)->data(), "chunk");
+  EXPECT_EQ(client.next(patient())->data(), "done");
 }
 
 TEST_F(ControlServerTest, ConnectionBecomesBytes) {
@@ -318,10 +319,10 @@ TEST_F(ControlServerTest, ConnectionBecomesBytes) {
   handler_.streams.with([](std::vector<RawStream>& list) {
     ASSERT_EQ(list.size(), 1U);
     EXPECT_EQ(list[0].early, "early");
-    ASSERT_TRUE(write_all(kPatient, list[0].fd.get(), "console").ok());
+    ASSERT_TRUE(write_all(patient(), list[0].fd.get(), "console").ok());
     list.clear();
   });
-  EXPECT_EQ(read_to_end(kPatient, fd.get(), 100).value(), "console");
+  EXPECT_EQ(read_to_end(patient(), fd.get(), 100).value(), "console");
 }
 
 // A refused or missing socket says nothing by itself: the run lock and the files tell what the VM is doing.
@@ -363,32 +364,32 @@ TEST_F(ControlServerTest, DrainingAnswersWhatIsUnderWayAndTakesNothingNew) {
   const UniqueFd idle = dial();
   const UniqueFd busy = dial();
   const std::string stop = std::string(R"({"type":"stop","authToken":")") + kToken + "\"}\n";
-  ASSERT_TRUE(write_all(kPatient, busy.get(), stop).ok());
-  ASSERT_TRUE(handler_.blocked.wait(kPatient, [](const int& count) { return count == 1; }).ok());
+  ASSERT_TRUE(write_all(patient(), busy.get(), stop).ok());
+  ASSERT_TRUE(handler_.blocked.wait(patient(), [](const int& count) { return count == 1; }).ok());
 
   Guarded<int> drained{0};
   loop_.do_on_loop(
       [&] { server_->drain(std::chrono::minutes(1), [&] { drained.with([](int& count) { count++; }); }); });
   EXPECT_EQ(read_line(idle.get()), "<end>");
-  EXPECT_FALSE(connect_unix(kPatient, vm_.control_socket()).ok());
+  EXPECT_FALSE(connect_unix(patient(), vm_.control_socket()).ok());
   EXPECT_TRUE(connections_become(1));
   EXPECT_EQ(drained.read([](int count) { return count; }), 0);
   handler_.released.with([](bool& yes) { yes = true; });
   EXPECT_NE(read_line(busy.get()).find("stopped"), std::string::npos);
-  EXPECT_TRUE(drained.wait(kPatient, [](const int& count) { return count == 1; }).ok());
+  EXPECT_TRUE(drained.wait(patient(), [](const int& count) { return count == 1; }).ok());
 }
 
 TEST_F(ControlServerTest, DrainingIsGivenUpAfterItsLimit) {
   start();
   const UniqueFd busy = dial();
   const std::string stop = std::string(R"({"type":"stop","authToken":")") + kToken + "\"}\n";
-  ASSERT_TRUE(write_all(kPatient, busy.get(), stop).ok());
-  ASSERT_TRUE(handler_.blocked.wait(kPatient, [](const int& count) { return count == 1; }).ok());
+  ASSERT_TRUE(write_all(patient(), busy.get(), stop).ok());
+  ASSERT_TRUE(handler_.blocked.wait(patient(), [](const int& count) { return count == 1; }).ok());
   Guarded<bool> drained{false};
   loop_.do_on_loop([&] {
     server_->drain(std::chrono::milliseconds(10), [&] { drained.with([](bool& yes) { yes = true; }); });
   });
-  EXPECT_TRUE(drained.wait(kPatient, [](const bool& yes) { return yes; }).ok());
+  EXPECT_TRUE(drained.wait(patient(), [](const bool& yes) { return yes; }).ok());
   loop_.do_on_loop([this] { server_.reset(); });
   EXPECT_NE(read_line(busy.get()).find("cancelled"), std::string::npos);
 }

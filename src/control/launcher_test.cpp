@@ -7,11 +7,12 @@
 #include "base/files.h"
 #include "base/io.h"
 #include "base/strings.h"
+#include "base/testing/patience.h"
 
 namespace cove {
 namespace {
 
-const OpContext kPatient{{}, Deadline::after(std::chrono::seconds(60))};
+using testing::patient;
 
 class Steps final : public Progress {
  public:
@@ -45,10 +46,10 @@ echo "args $*"; ls /proc/self/fd | tr '\n' ' '; ps -o sid= -p $$ | tr -d ' '; ec
 echo '{"ready":true}' >&3)");
   request.mode = LaunchRequest::Mode::kAttached;
   request.forwards = {{"127.0.0.1", 2222, 22}};
-  auto vm = launch_vm(kPatient, request, steps_);
+  auto vm = launch_vm(patient(), request, steps_);
   ASSERT_TRUE(vm.ok()) << vm.error().message();
   EXPECT_EQ(steps_.all, (std::vector<std::string>{"starting", "1/2"}));
-  EXPECT_TRUE(vm->process.wait(kPatient)->success());
+  EXPECT_TRUE(vm->process.wait(patient())->success());
   const std::string log = read_file(request.log_file).value();
   EXPECT_NE(log.find("args -home " + folder_.path().string() +
                      " -vm dev -ready-fd 3 -lifetime-fd 4 -forward 127.0.0.1:2222:22"),
@@ -62,14 +63,14 @@ echo '{"ready":true}' >&3)");
 TEST_F(LauncherTest, ReturnsTheSupervisorsError) {
   const auto request = with_script(
       R"(echo '{"error":{"code":"resource_exhausted","message":"no room","hint":"make some"}}' >&3)");
-  const auto vm = launch_vm(kPatient, request, steps_);
+  const auto vm = launch_vm(patient(), request, steps_);
   EXPECT_EQ(vm.error().code(), Code::kResourceExhausted);
   EXPECT_EQ(vm.error().message(), "no room");
   EXPECT_EQ(vm.error().hint_text(), "make some");
 }
 
 TEST_F(LauncherTest, SaysWhatAWordlessDeathLeftInTheLog) {
-  const auto vm = launch_vm(kPatient, with_script("echo went wrong >&2; exit 7"), steps_);
+  const auto vm = launch_vm(patient(), with_script("echo went wrong >&2; exit 7"), steps_);
   EXPECT_EQ(vm.error().code(), Code::kAborted);
   EXPECT_NE(vm.error().message().find("exit status 7"), std::string::npos);
   EXPECT_NE(vm.error().message().find("went wrong"), std::string::npos);
@@ -94,15 +95,15 @@ TEST_F(LauncherTest, EndsTheSupervisorWhenTheCallerGivesUp) {
 TEST_F(LauncherTest, ClosingTheLifetimeReachesTheSupervisor) {
   auto request = with_script("echo '{\"ready\":true}' >&3; cat <&4; exit 5");
   request.mode = LaunchRequest::Mode::kAttached;
-  auto vm = launch_vm(kPatient, request, steps_).value();
+  auto vm = launch_vm(patient(), request, steps_).value();
   vm.lifetime.reset();
-  EXPECT_EQ(vm.process.wait(kPatient)->code, 5);
+  EXPECT_EQ(vm.process.wait(patient())->code, 5);
 }
 
 TEST_F(LauncherTest, MissingProgramIsNamed) {
   auto request = with_script("");
   request.program = folder_.path() / "absent";
-  EXPECT_EQ(launch_vm(kPatient, request, steps_).error().code(), Code::kNotFound);
+  EXPECT_EQ(launch_vm(patient(), request, steps_).error().code(), Code::kNotFound);
 }
 
 }  // namespace

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kEntries = 128;
 constexpr std::size_t kEntryBytes = 128;
-constexpr std::size_t kHeaderBytes = 92;
+constexpr std::size_t kGptHeaderBytes = 92;
 constexpr std::string_view kSignature = "EFI PART";
 
 std::uint32_t crc32(std::string_view bytes) {
@@ -39,7 +39,7 @@ Guid load_guid(std::string_view bytes, std::size_t offset) {
 void store_guid(std::string& bytes, std::size_t offset, const Guid& guid) {
   std::memcpy(bytes.data() + offset, guid.data(), guid.size());
 }
-Error damaged(std::string_view what) {
+Error damaged_gpt(std::string_view what) {
   return Error(Code::kDataLoss, "partition table: " + std::string(what));
 }
 
@@ -67,7 +67,7 @@ std::string encode_header(const GptLayout& layout, const HeaderPlace& place, std
   std::string header(kSectorBytes, '\0');
   header.replace(0, kSignature.size(), kSignature);
   store_le(header, 8, 0x00010000, 4);
-  store_le(header, 12, kHeaderBytes, 4);
+  store_le(header, 12, kGptHeaderBytes, 4);
   store_le(header, 24, place.own, 8);
   store_le(header, 32, place.other, 8);
   store_le(header, 40, kGptHeadSectors, 8);
@@ -77,7 +77,7 @@ std::string encode_header(const GptLayout& layout, const HeaderPlace& place, std
   store_le(header, 80, kEntries, 4);
   store_le(header, 84, kEntryBytes, 4);
   store_le(header, 88, entries_crc, 4);
-  store_le(header, 16, crc32(std::string_view(header).substr(0, kHeaderBytes)), 4);
+  store_le(header, 16, crc32(std::string_view(header).substr(0, kGptHeaderBytes)), 4);
   return header;
 }
 
@@ -138,18 +138,19 @@ std::string gpt_name(std::string_view ascii) {
 }
 
 Result<GptLayout> parse_gpt(std::string_view head) {
-  if (head.size() < kGptHeadSectors * kSectorBytes) return damaged("too short");
+  if (head.size() < kGptHeadSectors * kSectorBytes) return damaged_gpt("too short");
   std::string header(head.substr(kSectorBytes, kSectorBytes));
-  if (!header.starts_with(kSignature)) return damaged("no signature");
-  if (load_le(header, 12, 4) != kHeaderBytes || load_le(header, 80, 4) != kEntries ||
+  if (!header.starts_with(kSignature)) return damaged_gpt("no signature");
+  if (load_le(header, 12, 4) != kGptHeaderBytes || load_le(header, 80, 4) != kEntries ||
       load_le(header, 84, 4) != kEntryBytes || load_le(header, 72, 8) != 2 || load_le(header, 24, 8) != 1) {
-    return damaged("a shape this version does not know");
+    return damaged_gpt("a shape this version does not know");
   }
   const auto header_crc = static_cast<std::uint32_t>(load_le(header, 16, 4));
   store_le(header, 16, 0, 4);
-  if (crc32(std::string_view(header).substr(0, kHeaderBytes)) != header_crc) return damaged("wrong checksum");
+  if (crc32(std::string_view(header).substr(0, kGptHeaderBytes)) != header_crc)
+    return damaged_gpt("wrong checksum");
   const std::string_view entries = head.substr(2 * kSectorBytes, kEntries * kEntryBytes);
-  if (crc32(entries) != load_le(header, 88, 4)) return damaged("wrong checksum of the entries");
+  if (crc32(entries) != load_le(header, 88, 4)) return damaged_gpt("wrong checksum of the entries");
   GptLayout layout;
   layout.disk_id = load_guid(header, 56);
   layout.table_end = load_le(header, 32, 8);
@@ -165,7 +166,7 @@ Result<GptLayout> parse_gpt(std::string_view head) {
     partition.name = entries.substr(at + 56, 72);
     if (partition.first_sector < kGptHeadSectors || partition.last_sector < partition.first_sector ||
         partition.last_sector >= layout.table_end) {
-      return damaged("partition " + std::to_string(index + 1) + " lies outside of the disk");
+      return damaged_gpt("partition " + std::to_string(index + 1) + " lies outside of the disk");
     }
     layout.partitions.emplace_back(index, std::move(partition));
   }

@@ -9,7 +9,7 @@ constexpr std::uint32_t kMagic = 0x514649fb;
 constexpr std::uint32_t kBackingFormatExtension = 0xe2792aca;
 constexpr std::uint32_t kClusterBits = 16;
 constexpr std::uint64_t kCluster = std::uint64_t{1} << kClusterBits;
-constexpr std::uint32_t kHeaderBytes = 104;
+constexpr std::uint32_t kQcow2HeaderBytes = 104;
 constexpr std::size_t kMaxBackingName = 1023;
 constexpr std::uint64_t kMaxL1Entries = std::uint64_t{32} << 17U;  // QEMU's limit of 32 MiB
 
@@ -26,7 +26,9 @@ void store_be(std::string& bytes, std::size_t offset, std::uint64_t value, unsig
     bytes[offset + i] = static_cast<char>(value >> (8 * (width - 1 - i)) & 0xffU);
   }
 }
-Error damaged(std::string_view what) { return Error(Code::kDataLoss, "qcow2 header: " + std::string(what)); }
+Error damaged_qcow2(std::string_view what) {
+  return Error(Code::kDataLoss, "qcow2 header: " + std::string(what));
+}
 
 Result<void> parse_extensions(std::string_view bytes, std::size_t offset, std::size_t end, Qcow2Header& out) {
   while (offset + 8 <= end) {
@@ -34,7 +36,7 @@ Result<void> parse_extensions(std::string_view bytes, std::size_t offset, std::s
     const std::uint32_t length = load_be32(bytes, offset + 4);
     offset += 8;
     if (type == 0) break;
-    if (length > end - offset) return damaged("an extension is longer than the header");
+    if (length > end - offset) return damaged_qcow2("an extension is longer than the header");
     if (type == kBackingFormatExtension) out.backing_format = bytes.substr(offset, length);
     offset += (std::size_t{length} + 7) / 8 * 8;
   }
@@ -50,30 +52,30 @@ std::uint64_t Qcow2Header::capacity_bytes() const {
 }
 
 Result<Qcow2Header> parse_qcow2_header(std::string_view bytes) {
-  if (bytes.size() < 72 || load_be32(bytes, 0) != kMagic) return damaged("not a qcow2 file");
+  if (bytes.size() < 72 || load_be32(bytes, 0) != kMagic) return damaged_qcow2("not a qcow2 file");
   Qcow2Header header;
   header.version = load_be32(bytes, 4);
-  if (header.version != 2 && header.version != 3) return damaged("unknown version");
-  if (header.version == 3 && bytes.size() < kHeaderBytes) return damaged("too short");
+  if (header.version != 2 && header.version != 3) return damaged_qcow2("unknown version");
+  if (header.version == 3 && bytes.size() < kQcow2HeaderBytes) return damaged_qcow2("too short");
   header.cluster_bits = load_be32(bytes, 20);
-  if (header.cluster_bits < 9 || header.cluster_bits > 21) return damaged("impossible cluster size");
+  if (header.cluster_bits < 9 || header.cluster_bits > 21) return damaged_qcow2("impossible cluster size");
   header.virtual_bytes = load_be(bytes, kQcow2SizeOffset, 8);
-  if (header.virtual_bytes > kMaxDiskBytes) return damaged("size beyond 16 TiB");
+  if (header.virtual_bytes > kMaxDiskBytes) return damaged_qcow2("size beyond 16 TiB");
   if (load_be32(bytes, 32) != 0) {
     return Error(Code::kUnimplemented, "qcow2 header: encrypted disks are not supported");
   }
   header.l1_entries = load_be32(bytes, 36);
   header.l1_offset = load_be(bytes, 40, 8);
   const std::uint64_t cluster = std::uint64_t{1} << header.cluster_bits;
-  if (header.l1_entries > kMaxL1Entries) return damaged("impossible L1 size");
-  if (header.l1_offset % cluster != 0) return damaged("L1 table not at a cluster");
-  if (header.virtual_bytes > header.capacity_bytes()) return damaged("L1 table too small for the size");
+  if (header.l1_entries > kMaxL1Entries) return damaged_qcow2("impossible L1 size");
+  if (header.l1_offset % cluster != 0) return damaged_qcow2("L1 table not at a cluster");
+  if (header.virtual_bytes > header.capacity_bytes()) return damaged_qcow2("L1 table too small for the size");
   std::size_t extensions = 72;
   if (header.version == 3) {
     header.incompatible_features = load_be(bytes, 72, 8);
     extensions = load_be32(bytes, 100);
-    if (extensions < kHeaderBytes || extensions > cluster || extensions % 8 != 0) {
-      return damaged("impossible header length");
+    if (extensions < kQcow2HeaderBytes || extensions > cluster || extensions % 8 != 0) {
+      return damaged_qcow2("impossible header length");
     }
   }
   const std::uint64_t name_offset = load_be(bytes, 8, 8);
@@ -81,7 +83,7 @@ Result<Qcow2Header> parse_qcow2_header(std::string_view bytes) {
   std::size_t end = std::min<std::uint64_t>(bytes.size(), cluster);
   if (name_offset != 0) {
     if (name_bytes > kMaxBackingName || name_offset > end || name_bytes > end - name_offset) {
-      return damaged("backing file name outside of the header");
+      return damaged_qcow2("backing file name outside of the header");
     }
     header.backing_file = bytes.substr(name_offset, name_bytes);
     end = name_offset;
@@ -119,8 +121,8 @@ Result<Qcow2Layout> encode_qcow2(std::uint64_t virtual_bytes, std::string_view b
   store_be(head, 48, kCluster, 8);
   store_be(head, 56, 1, 4);
   store_be(head, 96, 4, 4);  // refcounts of 2^4 bits
-  store_be(head, 100, kHeaderBytes, 4);
-  std::size_t offset = kHeaderBytes;
+  store_be(head, 100, kQcow2HeaderBytes, 4);
+  std::size_t offset = kQcow2HeaderBytes;
   if (!backing_file.empty()) {
     store_be(head, offset, kBackingFormatExtension, 4);
     store_be(head, offset + 4, backing_format.size(), 4);

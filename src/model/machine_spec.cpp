@@ -10,7 +10,7 @@
 namespace cove {
 namespace {
 
-constexpr std::int64_t kVersion = 1;
+constexpr std::int64_t kSpecVersion = 1;
 constexpr std::size_t kMaxDevices = 64;
 
 constexpr std::array<std::pair<DeviceKind, std::string_view>, 10> kDeviceNames = {{
@@ -124,7 +124,7 @@ std::string_view to_string(DeviceKind kind) {
 }
 
 Json MachineSpec::to_json() const {
-  Json json = Json::object({{"version", kVersion},
+  Json json = Json::object({{"version", kSpecVersion},
                             {"arch", to_string(arch)},
                             {"machineType", machine_type},
                             {"accel", to_string(accel)},
@@ -146,9 +146,9 @@ Json MachineSpec::to_json() const {
 
 Result<MachineSpec> MachineSpec::from_json(const Json& json) {
   const std::int64_t version = json.get("version").as_int();
-  if (version > kVersion) {
+  if (version > kSpecVersion) {
     return Error(Code::kFailedPrecondition, "the machine description has version " + std::to_string(version) +
-                                                ", this cove reads up to " + std::to_string(kVersion));
+                                                ", this cove reads up to " + std::to_string(kSpecVersion));
   }
   if (version < 1) return wrong("version");
   MachineSpec spec;

@@ -11,7 +11,7 @@ namespace {
 constexpr std::string_view kMachineTypeChars =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 
-constexpr std::int64_t kVersion = 1;
+constexpr std::int64_t kConfigVersion = 1;
 constexpr std::size_t kMaxListed = 1024;
 
 Error wrong(std::string_view member, std::string_view expected) {
@@ -119,9 +119,9 @@ Result<VmConfig> VmConfig::from_json(const Json& json) {
   if (!json.is_object()) return Error(Code::kInvalidArgument, "config is not a JSON object");
   VmConfig config;
   Reader reader(json);
-  std::int64_t version = kVersion;
+  std::int64_t version = kConfigVersion;
   COVE_TRY(reader.number("version", std::numeric_limits<std::int32_t>::max(), version));
-  if (version > kVersion) {
+  if (version > kConfigVersion) {
     return Error(Code::kFailedPrecondition,
                  "config version " + std::to_string(version) + " is newer than this cove")
         .hint("update cove, or use the version that wrote it");
@@ -150,7 +150,7 @@ Result<VmConfig> VmConfig::from_json(const Json& json) {
 }
 
 Json VmConfig::to_json() const {
-  Json json = Json::object({{"version", kVersion},
+  Json json = Json::object({{"version", kConfigVersion},
                             {"os", to_string(os)},
                             {"arch", to_string(arch)},
                             {"cpu", cpus},

@@ -13,7 +13,7 @@
 namespace cove {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using SteadyClock = std::chrono::steady_clock;
 
 // libslirp wants a turn every 500 ms while any TCP socket exists, a listening one too. When for two minutes
 // (its own longest timers) nothing moved and only listeners are left, it has nothing to time.
@@ -21,14 +21,8 @@ constexpr auto kQuiet = std::chrono::minutes(2);
 constexpr int kQuietWaitMs = 60'000;
 
 std::int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(SteadyClock::now().time_since_epoch()).count();
 }
-
-struct Timer {
-  SlirpTimerId id;
-  void* context;
-  std::int64_t due_ms = -1;
-};
 
 short to_poll(int events) {
   int bits = 0;
@@ -97,13 +91,19 @@ Result<Addresses> parse_addresses(const UserNetworkOptions& options) {
 }  // namespace
 
 struct SlirpStack::Impl {
+  struct Timer {
+    SlirpTimerId id;
+    void* context;
+    std::int64_t due_ms = -1;
+  };
+
   Slirp* slirp = nullptr;
   SlirpCb callbacks{};
   FrameSink to_guest;
   in_addr guest_address{};
   std::vector<std::unique_ptr<Timer>> timers;
   std::vector<pollfd>* filling = nullptr;
-  Clock::time_point last_traffic = Clock::now();
+  SteadyClock::time_point last_traffic = SteadyClock::now();
   bool neighbour_heard = false;
   std::uint64_t guest_errors = 0;
 
@@ -115,7 +115,7 @@ struct SlirpStack::Impl {
 
   void set_callbacks() {
     callbacks.send_packet = [](const void* bytes, std::size_t size, void* opaque) -> ssize_t {
-      of(opaque).last_traffic = Clock::now();
+      of(opaque).last_traffic = SteadyClock::now();
       of(opaque).to_guest({static_cast<const std::uint8_t*>(bytes), size});
       return static_cast<ssize_t>(size);
     };
@@ -200,7 +200,7 @@ SlirpStack::SlirpStack(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 SlirpStack::~SlirpStack() = default;
 
 void SlirpStack::input(FrameView from_guest) {
-  impl_->last_traffic = Clock::now();
+  impl_->last_traffic = SteadyClock::now();
   if (is_neighbour_talk(from_guest)) impl_->neighbour_heard = true;
   slirp_input(impl_->slirp, from_guest.data(), static_cast<int>(from_guest.size()));
 }
@@ -218,7 +218,7 @@ int SlirpStack::fill_poll(std::vector<pollfd>& descriptors) {
       },
       impl_.get());
   impl_->filling = nullptr;
-  if (Clock::now() - impl_->last_traffic > kQuiet &&
+  if (SteadyClock::now() - impl_->last_traffic > kQuiet &&
       std::all_of(descriptors.begin() + static_cast<std::ptrdiff_t>(before), descriptors.end(),
                   [](const pollfd& each) { return is_listener(each.fd); })) {
     wait = kQuietWaitMs;

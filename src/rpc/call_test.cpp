@@ -4,6 +4,7 @@
 
 #include <future>
 
+#include "base/testing/patience.h"
 #include "proto/agent.pb.h"
 #include "rpc/testing/loopback.h"
 
@@ -16,8 +17,7 @@ using vz::agent::v1::ExecOutput;
 using vz::agent::v1::ReadFileRequest;
 using vz::agent::v1::ReadFileResponse;
 
-constexpr auto kPatience = std::chrono::seconds(60);
-OpContext patient() { return OpContext{}.with_timeout(kPatience); }
+using cove::testing::patient;
 
 Handlers echo_handlers() {
   Handlers handlers;

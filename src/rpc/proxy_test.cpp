@@ -5,6 +5,7 @@
 
 #include <future>
 
+#include "base/testing/patience.h"
 #include "proto/agent.pb.h"
 #include "rpc/testing/loopback.h"
 
@@ -15,7 +16,7 @@ using testing::Loopback;
 using vz::agent::v1::ReadFileRequest;
 using vz::agent::v1::ReadFileResponse;
 
-OpContext patient() { return OpContext{}.with_timeout(std::chrono::seconds(60)); }
+using cove::testing::patient;
 
 Handlers guest_handlers(std::promise<Code>& hang_ended) {
   Handlers handlers;

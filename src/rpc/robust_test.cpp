@@ -7,6 +7,7 @@
 #include <random>
 
 #include "base/guarded.h"
+#include "base/testing/patience.h"
 #include "proto/agent.pb.h"
 #include "rpc/testing/loopback.h"
 
@@ -17,7 +18,7 @@ using testing::Loopback;
 using vz::agent::v1::ReadFileRequest;
 using vz::agent::v1::ReadFileResponse;
 
-OpContext patient() { return OpContext{}.with_timeout(std::chrono::seconds(60)); }
+using cove::testing::patient;
 
 Handlers mirror_handlers() {
   Handlers handlers;

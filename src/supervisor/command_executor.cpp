@@ -12,7 +12,6 @@ namespace {
 
 constexpr auto kAgentPatience = std::chrono::seconds(5);
 constexpr auto kDefaultStop = std::chrono::seconds(60);
-constexpr std::size_t kTailLines = 10;
 
 Result<StopRequest> stop_request(const ControlRequest& request) {
   StopRequest stop;

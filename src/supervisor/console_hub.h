@@ -20,6 +20,9 @@
 
 namespace cove {
 
+// How many of the console's last lines go with an answer.
+inline constexpr std::size_t kTailLines = 10;
+
 class ConsoleHub {
  public:
   // Called on the relay loop.

@@ -15,8 +15,6 @@ using vz::control::v1::ControlResponse;
 using vz::control::v1::PortForwardInfo;
 using vz::control::v1::StatusDetail;
 
-constexpr std::size_t kTailLines = 10;
-
 void fill_machine(StatusDetail& detail, const VmSnapshot& snapshot) {
   const MachineInfo& machine = snapshot.machine;
   detail.set_state(std::string(to_string(snapshot.state)));

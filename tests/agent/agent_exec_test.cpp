@@ -12,6 +12,7 @@
 #include "base/guarded.h"
 #include "base/io.h"
 #include "base/strings.h"
+#include "base/testing/patience.h"
 #include "tests/agent/fake_agent.h"
 
 namespace cove {
@@ -19,8 +20,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using Realm = GuestAgentClient::Realm;
-
-OpContext soon() { return {CancelToken(), Deadline::after(60s)}; }
+using testing::patient;
 
 ExecRequest shell(const std::string& script) {
   ExecRequest request;
@@ -35,7 +35,7 @@ class Lines final : public ExecSink {
     return {};
   }
   Result<void> wait_for(std::string_view wanted) {
-    return text_.wait(soon(),
+    return text_.wait(patient(),
                       [&](const std::string& text) { return text.find(wanted) != std::string::npos; });
   }
   std::string text() const {
@@ -49,9 +49,9 @@ class Lines final : public ExecSink {
 class AgentExec : public ::testing::Test {
  protected:
   Result<ExecResult> run(const ExecRequest& request, std::string_view input = {}) {
-    return client_->exec(soon(), Realm::kSystem, request, input);
+    return client_->exec(patient(), Realm::kSystem, request, input);
   }
-  std::unique_ptr<ExecSession> attach(const ExecRequest& request, const OpContext& ctx = soon()) {
+  std::unique_ptr<ExecSession> attach(const ExecRequest& request, const OpContext& ctx = patient()) {
     auto session = client_->attach(ctx, Realm::kSystem, request);
     EXPECT_TRUE(session.ok());
     return std::move(*session);
@@ -158,11 +158,11 @@ TEST_F(AgentExec, EndsWithTheCommandThoughInputStaysOpen) {
   auto session = attach(request);
   auto never_ends = make_pipe();
   auto output = make_pipe();
-  const auto end = pump_exec(soon(), *session, {never_ends->first.get(), output->second.get(), -1});
+  const auto end = pump_exec(patient(), *session, {never_ends->first.get(), output->second.get(), -1});
   ASSERT_TRUE(end.ok());
   EXPECT_TRUE(end->status.success());
   output->second.reset();
-  EXPECT_EQ(*read_to_end(soon(), output->first.get(), 100), "done\n");
+  EXPECT_EQ(*read_to_end(patient(), output->first.get(), 100), "done\n");
 }
 
 TEST_F(AgentExec, EndsThoughDescendantsKeepTheOutputOpen) {
@@ -217,9 +217,9 @@ TEST_F(AgentExec, SignalsReachTheGroup) {
   Lines lines;
   Thread sender("sender", [&] {
     EXPECT_TRUE(lines.wait_for("ready").ok());
-    EXPECT_TRUE(session->signal(soon(), SIGUSR1).ok());
+    EXPECT_TRUE(session->signal(patient(), SIGUSR1).ok());
   });
-  const auto end = session->wait(soon(), lines);
+  const auto end = session->wait(patient(), lines);
   ASSERT_TRUE(end.ok());
   EXPECT_EQ(end->status.code, 7);
   EXPECT_NE(lines.text().find("got"), std::string::npos);
@@ -235,9 +235,9 @@ TEST_F(AgentExec, TerminalHasASizeThatFollows) {
   Lines lines;
   Thread sender("sender", [&] {
     EXPECT_TRUE(lines.wait_for("ready").ok());
-    EXPECT_TRUE(session->resize(soon(), {50, 132}).ok());
+    EXPECT_TRUE(session->resize(patient(), {50, 132}).ok());
   });
-  const auto end = session->wait(soon(), lines);
+  const auto end = session->wait(patient(), lines);
   ASSERT_TRUE(end.ok()) << end.error().message();
   EXPECT_EQ(end->status.code, 4);
   EXPECT_EQ(lines.text(), "vt100\r\n33 77\r\nready\r\n50 132\r\n");
@@ -251,15 +251,15 @@ TEST_F(AgentExec, TerminalInputInterruptsAndEnds) {
   Lines lines;
   Thread sender("sender", [&] {
     EXPECT_TRUE(lines.wait_for("ready").ok());
-    EXPECT_TRUE(session->write_stdin(soon(), "one\n").ok());
+    EXPECT_TRUE(session->write_stdin(patient(), "one\n").ok());
     EXPECT_TRUE(lines.wait_for("one\r\none\r\n").ok());  // the echo, and cat's
-    EXPECT_TRUE(session->write_stdin(soon(), "\x03").ok());
+    EXPECT_TRUE(session->write_stdin(patient(), "\x03").ok());
     EXPECT_TRUE(lines.wait_for("int\r\n").ok());
-    EXPECT_TRUE(session->write_stdin(soon(), "two\n").ok());
+    EXPECT_TRUE(session->write_stdin(patient(), "two\n").ok());
     EXPECT_TRUE(lines.wait_for("two\r\ntwo\r\n").ok());
-    EXPECT_TRUE(session->close_stdin(soon()).ok());
+    EXPECT_TRUE(session->close_stdin(patient()).ok());
   });
-  const auto end = session->wait(soon(), lines);
+  const auto end = session->wait(patient(), lines);
   ASSERT_TRUE(end.ok()) << end.error().message();
   EXPECT_EQ(end->status.code, 0);
   EXPECT_NE(lines.text().find("over"), std::string::npos) << lines.text();
@@ -330,8 +330,9 @@ TEST_F(AgentExec, OutputOfBothStreamsIsWholeWhenTheReaderIsSlow) {
     std::size_t out = 0;
     std::size_t err = 0;
   } sink;
-  const auto end = client_->exec_stream(
-      soon(), Realm::kSystem, shell("head -c 8000000 /dev/zero & head -c 6000000 /dev/zero >&2; wait"), sink);
+  const auto end =
+      client_->exec_stream(patient(), Realm::kSystem,
+                           shell("head -c 8000000 /dev/zero & head -c 6000000 /dev/zero >&2; wait"), sink);
   ASSERT_TRUE(end.ok()) << end.error().message();
   EXPECT_EQ(sink.out, 8'000'000U);
   EXPECT_EQ(sink.err, 6'000'000U);
@@ -353,12 +354,12 @@ TEST_F(AgentExec, ManyAtOnce) {
 }
 
 TEST_F(AgentExec, UserRealmRunsAsItsUserOnly) {
-  const auto result = client_->exec(soon(), Realm::kUser, shell("echo $USER"), {});
+  const auto result = client_->exec(patient(), Realm::kUser, shell("echo $USER"), {});
   ASSERT_TRUE(result.ok()) << result.error().message();
   EXPECT_EQ(result->out, "tester\n");
   ExecRequest request = shell("true");
   request.user = "other";
-  const auto refused = client_->exec(soon(), Realm::kUser, request, {});
+  const auto refused = client_->exec(patient(), Realm::kUser, request, {});
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code(), Code::kPermissionDenied);
 }

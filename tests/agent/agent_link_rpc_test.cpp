@@ -9,6 +9,7 @@
 
 #include "base/guarded.h"
 #include "base/io.h"
+#include "base/testing/patience.h"
 #include "tests/agent/fake_agent.h"
 
 namespace cove {
@@ -16,8 +17,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using Realm = GuestAgentClient::Realm;
-
-OpContext soon() { return {CancelToken(), Deadline::after(60s)}; }
+using testing::patient;
 
 template <typename T>
 T must(Result<T> result) {
@@ -28,12 +28,12 @@ T must(Result<T> result) {
 TEST(AgentCalls, HelloPingInfo) {
   testing::FakeAgent agent;
   const auto client = agent.client();
-  const auto hello = must(client->hello(soon(), Realm::kUser));
+  const auto hello = must(client->hello(patient(), Realm::kUser));
   EXPECT_EQ(hello.api_version, 1U);
   EXPECT_EQ(hello.agent_version, "test-agent");
   EXPECT_EQ(hello.realm_user, "tester");
-  EXPECT_TRUE(client->ping(soon()).ok());
-  const auto info = must(client->info(soon()));
+  EXPECT_TRUE(client->ping(patient()).ok());
+  const auto info = must(client->info(patient()));
   EXPECT_FALSE(info.kernel_version.empty());
   EXPECT_GT(info.memory_total_bytes, 0U);
   EXPECT_GT(info.disk_total_bytes, 0U);
@@ -44,20 +44,20 @@ TEST(AgentCalls, FilesAreReplacedWhole) {
   const auto client = agent.client();
   const std::string path = agent.root() / "deep/er/file";
   const std::string bytes(1'500'000, 'f');
-  ASSERT_TRUE(client->write_file(soon(), path, bytes, 0640).ok());
-  EXPECT_TRUE(must(client->read_file(soon(), path, bytes.size())) == bytes);
+  ASSERT_TRUE(client->write_file(patient(), path, bytes, 0640).ok());
+  EXPECT_TRUE(must(client->read_file(patient(), path, bytes.size())) == bytes);
   struct stat info {};
   ASSERT_EQ(::stat(path.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 07777U, 0640U);
   const auto inode = info.st_ino;
-  ASSERT_TRUE(client->write_file(soon(), path, "new", 0600).ok());
+  ASSERT_TRUE(client->write_file(patient(), path, "new", 0600).ok());
   ASSERT_EQ(::stat(path.c_str(), &info), 0);
   EXPECT_NE(info.st_ino, inode);
   EXPECT_EQ(info.st_mode & 07777U, 0600U);
   EXPECT_EQ(must(list_directory(agent.root() / "deep/er")).size(), 1U);  // no temporary left
-  EXPECT_EQ(client->read_file(soon(), path, 2).error().code(), Code::kResourceExhausted);
-  EXPECT_EQ(client->read_file(soon(), "/no/such", 10).error().code(), Code::kNotFound);
-  EXPECT_TRUE(client->make_directory(soon(), std::string(agent.root() / "a/b"), 0700).ok());
+  EXPECT_EQ(client->read_file(patient(), path, 2).error().code(), Code::kResourceExhausted);
+  EXPECT_EQ(client->read_file(patient(), "/no/such", 10).error().code(), Code::kNotFound);
+  EXPECT_TRUE(client->make_directory(patient(), std::string(agent.root() / "a/b"), 0700).ok());
   EXPECT_TRUE(path_exists(agent.root() / "a/b"));
 }
 
@@ -68,29 +68,29 @@ TEST(AgentLife, RestartEndsCallsAndTheNextOneWorks) {
   request.args = {"cat"};
   request.standard_input = ExecRequest::Stdin::kStream;
   for (int round = 0; round < 5; ++round) {
-    ASSERT_TRUE(client->ping(soon()).ok());
-    auto session = must(client->attach(soon(), Realm::kSystem, request));
-    ASSERT_TRUE(session->write_stdin(soon(), std::string(100'000, 'x')).ok());
+    ASSERT_TRUE(client->ping(patient()).ok());
+    auto session = must(client->attach(patient(), Realm::kSystem, request));
+    ASSERT_TRUE(session->write_stdin(patient(), std::string(100'000, 'x')).ok());
     agent.restart();
     class Ignore final : public ExecSink {
       Result<void> on_output(ExecStream, std::string_view) override { return {}; }
     } ignore;
-    const auto end = session->wait(soon(), ignore);
+    const auto end = session->wait(patient(), ignore);
     ASSERT_FALSE(end.ok());
     EXPECT_EQ(end.error().code(), Code::kUnavailable) << end.error().message();
   }
-  EXPECT_TRUE(client->ping(soon()).ok());
+  EXPECT_TRUE(client->ping(patient()).ok());
 }
 
 TEST(AgentLife, RaisedEpochEndsCallsAndTheNextOneWorks) {
   testing::FakeAgent agent;
   const auto client = agent.client();
   for (int round = 0; round < 5; ++round) {
-    ASSERT_TRUE(client->ping(soon()).ok());
+    ASSERT_TRUE(client->ping(patient()).ok());
     agent.link().raise_epoch();
-    ASSERT_TRUE(agent.link().wait_up(soon()).ok());
+    ASSERT_TRUE(agent.link().wait_up(patient()).ok());
   }
-  EXPECT_TRUE(client->ping(soon()).ok());
+  EXPECT_TRUE(client->ping(patient()).ok());
 }
 
 // One host: link, client, one command; its wire towards the agent is cut after `limit` bytes.
@@ -104,8 +104,8 @@ class CutHost {
     relay_ = Thread("relay", [this, limit, a = relay_host.release(), b = relay_agent.release()] {
       relay(UniqueFd(a), UniqueFd(b), limit);
     });
-    agent_ = Thread("agent",
-                    [&server, fd = agent.release()] { EXPECT_TRUE(server.run(soon(), UniqueFd(fd)).ok()); });
+    agent_ = Thread(
+        "agent", [&server, fd = agent.release()] { EXPECT_TRUE(server.run(patient(), UniqueFd(fd)).ok()); });
   }
   ~CutHost() {
     loop_->stop();
@@ -138,14 +138,14 @@ class CutHost {
         const ssize_t count =
             ::recv(host.get(), chunk, std::min<std::uint64_t>(sizeof chunk, limit - passed), 0);
         if (count <= 0) return;
-        if (!write_all(soon(), agent.get(), {chunk, static_cast<std::size_t>(count)}).ok()) return;
+        if (!write_all(patient(), agent.get(), {chunk, static_cast<std::size_t>(count)}).ok()) return;
         passed += static_cast<std::uint64_t>(count);
         stream_.with([&](std::string& text) { text.append(chunk, static_cast<std::size_t>(count)); });
         if (passed == limit) return;
       }
       if (fds[1].revents != 0) {
         const ssize_t count = ::recv(agent.get(), chunk, sizeof chunk, 0);
-        if (count <= 0 || !write_all(soon(), host.get(), {chunk, static_cast<std::size_t>(count)}).ok())
+        if (count <= 0 || !write_all(patient(), host.get(), {chunk, static_cast<std::size_t>(count)}).ok())
           return;
       }
     }

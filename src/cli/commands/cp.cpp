@@ -18,7 +18,7 @@ namespace {
 
 using Kind = CopySpec::Kind;
 
-constexpr std::array<FlagSpec, 4> kFlags{{
+constexpr std::array<FlagSpec, 4> kCpFlags{{
     {"user", FlagKind::kText, "USER", "with the rights of this account: the VM's own, or root", ""},
     kWaitFlag,
     {"quiet", FlagKind::kSwitch, "", "no progress and no summary", ""},
@@ -155,7 +155,7 @@ Result<int> run_cp(Invocation& inv) {
 constinit const CommandSpec kCpCommand{.name = "cp",
                                        .words = "SRC... DST",
                                        .summary = "copy files and folders between here and a VM",
-                                       .flags = kFlags,
+                                       .flags = kCpFlags,
                                        .word_kind = WordKind::kGuestPath,
                                        .least_words = 2,
                                        .most_words = kAnyNumber,

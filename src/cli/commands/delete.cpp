@@ -11,7 +11,7 @@
 namespace cove {
 namespace {
 
-constexpr std::array<FlagSpec, 2> kFlags{{
+constexpr std::array<FlagSpec, 2> kDeleteFlags{{
     {"force", FlagKind::kSwitch, "", "do not ask, and end a running VM by force", ""},
     {"all", FlagKind::kSwitch, "", "every VM", ""},
 }};
@@ -78,7 +78,7 @@ constexpr CommandSpec delete_spec(std::string_view name) {
   return {.name = name,
           .words = "NAME...",
           .summary = "delete VMs and their disks",
-          .flags = kFlags,
+          .flags = kDeleteFlags,
           .word_kind = WordKind::kVm,
           .most_words = kAnyNumber,
           .run = run_delete};

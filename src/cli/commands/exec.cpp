@@ -6,7 +6,7 @@
 namespace cove {
 namespace {
 
-constexpr std::array<FlagSpec, 7> kFlags{{
+constexpr std::array<FlagSpec, 7> kExecFlags{{
     kUserFlag,
     kEnvFlag,
     kWorkdirFlag,
@@ -27,7 +27,7 @@ Result<int> run_exec(Invocation& inv) {
 constinit const CommandSpec kExecCommand{.name = "exec",
                                          .words = "[--] COMMAND [ARG...]",
                                          .summary = "run a command in a VM",
-                                         .flags = kFlags,
+                                         .flags = kExecFlags,
                                          .word_kind = WordKind::kText,
                                          .least_words = 1,
                                          .most_words = kAnyNumber,

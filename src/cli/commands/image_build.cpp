@@ -7,7 +7,7 @@
 namespace cove {
 namespace {
 
-constexpr std::array<FlagSpec, 1> kFlags{{
+constexpr std::array<FlagSpec, 1> kImageBuildFlags{{
     {"rebuild", FlagKind::kSwitch, "", "build anew although there is one; VMs keep the one they stand on",
      ""},
 }};
@@ -28,7 +28,7 @@ Result<int> run_image_build(Invocation& inv) {
 constinit const CommandSpec kImageBuildCommand{.name = "image build",
                                                .words = "[IMAGE]",
                                                .summary = "build an image from this host's package mirror",
-                                               .flags = kFlags,
+                                               .flags = kImageBuildFlags,
                                                .word_kind = WordKind::kImage,
                                                .most_words = 1,
                                                .run = run_image_build};

@@ -8,7 +8,7 @@
 namespace cove {
 namespace {
 
-constexpr std::array<FlagSpec, 4> kFlags{{
+constexpr std::array<FlagSpec, 4> kLogsFlags{{
     {"f", FlagKind::kSwitch, "", "go on with what comes, until the VM ends", ""},
     {"follow", FlagKind::kSwitch, "", "", ""},
     {"supervisor", FlagKind::kSwitch, "", "the supervisor's log instead of the serial console", ""},
@@ -38,7 +38,7 @@ Result<int> run_logs(Invocation& inv) {
 constinit const CommandSpec kLogsCommand{.name = "logs",
                                          .words = "[NAME]",
                                          .summary = "what a VM wrote on its serial console",
-                                         .flags = kFlags,
+                                         .flags = kLogsFlags,
                                          .word_kind = WordKind::kVm,
                                          .most_words = 1,
                                          .run = run_logs};

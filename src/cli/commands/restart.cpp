@@ -8,7 +8,7 @@
 namespace cove {
 namespace {
 
-constexpr std::array<FlagSpec, 2> kFlags{{
+constexpr std::array<FlagSpec, 2> kRestartFlags{{
     {"timeout", FlagKind::kDuration, "TIME", "how long the guest may take to stop before it is forced",
      "60s"},
     {"force", FlagKind::kSwitch, "", "do not ask the guest, reset it", ""},
@@ -31,7 +31,7 @@ Result<int> run_restart(Invocation& inv) {
 constinit const CommandSpec kRestartCommand{.name = "restart",
                                             .words = "[NAME]",
                                             .summary = "stop a VM and start it again",
-                                            .flags = kFlags,
+                                            .flags = kRestartFlags,
                                             .word_kind = WordKind::kVm,
                                             .most_words = 1,
                                             .run = run_restart};

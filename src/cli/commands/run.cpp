@@ -11,7 +11,7 @@
 namespace cove {
 namespace {
 
-constexpr std::array<FlagSpec, 5> kFlags{{
+constexpr std::array<FlagSpec, 5> kRunFlags{{
     {"detach", FlagKind::kSwitch, "", "start it in the background and return", ""},
     {"d", FlagKind::kSwitch, "", "", ""},
     {"forward", FlagKind::kTexts, "HOST:GUEST",
@@ -69,7 +69,7 @@ constinit const CommandSpec kRunCommand{
     .name = "run",
     .words = "[NAME]",
     .summary = "start a VM in the foreground with its console, or -detach",
-    .flags = kFlags,
+    .flags = kRunFlags,
     .word_kind = WordKind::kVm,
     .most_words = 1,
     .run = run_run};

@@ -9,7 +9,7 @@
 namespace cove {
 namespace {
 
-constexpr std::array<FlagSpec, 2> kFlags{{
+constexpr std::array<FlagSpec, 2> kScriptTestFlags{{
     {"timeout", FlagKind::kDuration, "TIME", "for each file", "10m"},
     {"work", FlagKind::kSwitch, "", "keep the work directories and print their names", ""},
 }};
@@ -67,7 +67,7 @@ Result<int> run_script_test_command(Invocation& inv) {
 constinit const CommandSpec kScriptTestCommand{.name = "script test",
                                                .words = "FILE...",
                                                .summary = "run script tests (txtar files), without a VM",
-                                               .flags = kFlags,
+                                               .flags = kScriptTestFlags,
                                                .word_kind = WordKind::kFile,
                                                .least_words = 1,
                                                .most_words = kAnyNumber,

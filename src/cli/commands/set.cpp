@@ -7,7 +7,7 @@
 namespace cove {
 namespace {
 
-constexpr std::array<FlagSpec, 4> kFlags{{
+constexpr std::array<FlagSpec, 4> kSetFlags{{
     {"cpu", FlagKind::kCount, "N", "virtual CPUs, 1 to 256", ""},
     {"memory", FlagKind::kGigabytes, "GB", "memory, 1 to 512 GB", ""},
     {"disk-size", FlagKind::kGigabytes, "GB", "size of the root disk; it can only grow", ""},
@@ -51,7 +51,7 @@ constinit const CommandSpec kSetCommand{
     .name = "set",
     .words = "[NAME]",
     .summary = "change CPUs, memory, disk size or machine type of a stopped VM",
-    .flags = kFlags,
+    .flags = kSetFlags,
     .word_kind = WordKind::kVm,
     .most_words = 1,
     .run = run_set};

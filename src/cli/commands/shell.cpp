@@ -6,7 +6,7 @@
 namespace cove {
 namespace {
 
-constexpr std::array<FlagSpec, 4> kFlags{{kUserFlag, kEnvFlag, kWorkdirFlag, kWaitFlag}};
+constexpr std::array<FlagSpec, 4> kShellFlags{{kUserFlag, kEnvFlag, kWorkdirFlag, kWaitFlag}};
 
 Result<int> run_shell(Invocation& inv) {
   auto arguments = inv.flags.words;
@@ -19,7 +19,7 @@ Result<int> run_shell(Invocation& inv) {
 constinit const CommandSpec kShellCommand{.name = "shell",
                                           .words = "[COMMAND [ARG...]]",
                                           .summary = "a login shell in a VM, or a command with a terminal",
-                                          .flags = kFlags,
+                                          .flags = kShellFlags,
                                           .word_kind = WordKind::kText,
                                           .most_words = kAnyNumber,
                                           .stop = FlagStop::kFirstPlainWord,

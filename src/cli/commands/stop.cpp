@@ -7,7 +7,7 @@
 namespace cove {
 namespace {
 
-constexpr std::array<FlagSpec, 3> kFlags{{
+constexpr std::array<FlagSpec, 3> kStopFlags{{
     {"timeout", FlagKind::kDuration, "TIME", "how long the guest may take before it is ended by force",
      "60s"},
     {"force", FlagKind::kSwitch, "", "end it at once, like pulling the plug", ""},
@@ -40,7 +40,7 @@ Result<int> run_stop(Invocation& inv) {
 constinit const CommandSpec kStopCommand{.name = "stop",
                                          .words = "[NAME...]",
                                          .summary = "ask VMs to shut down, then force",
-                                         .flags = kFlags,
+                                         .flags = kStopFlags,
                                          .word_kind = WordKind::kVm,
                                          .most_words = kAnyNumber,
                                          .run = run_stop};

@@ -31,7 +31,7 @@ constexpr auto make_flags() {
   for (const auto& flag : kOwnFlags) all[i++] = flag;
   return all;
 }
-constexpr auto kFlags = make_flags();
+constexpr auto kUpFlags = make_flags();
 
 struct Setup {
   std::string text;
@@ -143,7 +143,7 @@ Result<int> run_up(Invocation& inv) {
 constinit const CommandSpec kUpCommand{.name = "up",
                                        .words = "[NAME]",
                                        .summary = "a VM that answers: made, started, set up as needed",
-                                       .flags = kFlags,
+                                       .flags = kUpFlags,
                                        .word_kind = WordKind::kVm,
                                        .most_words = 1,
                                        .run = run_up};

@@ -11,7 +11,7 @@
 namespace cove {
 namespace {
 
-constexpr std::array<FlagSpec, 2> kFlags{{
+constexpr std::array<FlagSpec, 2> kWaitFlags{{
     {"for", FlagKind::kText, "FACT", "process, kernel, agent, clock, disk, user, network, stopped", "user"},
     {"timeout", FlagKind::kDuration, "TIME", "how long to wait", "60s"},
 }};
@@ -60,7 +60,7 @@ Result<int> run_wait(Invocation& inv) {
 constinit const CommandSpec kWaitCommand{.name = "wait",
                                          .words = "[NAME]",
                                          .summary = "wait until a VM is ready, or has stopped",
-                                         .flags = kFlags,
+                                         .flags = kWaitFlags,
                                          .word_kind = WordKind::kVm,
                                          .most_words = 1,
                                          .run = run_wait};
