@@ -1,3 +1,3 @@
 ensure_packages all
-build release
+build release all benchmarks
 exec python3 bench/run.py "$@"

@@ -8,16 +8,20 @@ seconds=${1:-5}
 build fuzz fuzz_targets
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-ran=0
-for program in build/fuzz/bin/*_fuzz; do
-  name=$(basename "$program" _fuzz)
+# fuzz NAME: one target on its copy of the corpus; what it found is printed and kept.
+fuzz() {
+  local name=$1
   mkdir -p "$work/$name"
   [ -d "tests/fuzz/corpus/$name" ] && cp -r "tests/fuzz/corpus/$name/." "$work/$name"
-  if ! "$program" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 -verbosity=0 -print_final_stats=0 \
-    -artifact_prefix="$PWD/build/fuzz/$name-" "$work/$name" >"$work/$name.log" 2>&1; then
-    tail -40 "$work/$name.log"
-    die "fuzz target $name found something; the input is build/fuzz/$name-*"
-  fi
-  ran=$((ran + 1))
-done
-echo "fuzzed $ran targets for $seconds s each, nothing found"
+  "build/fuzz/bin/${name}_fuzz" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 -verbosity=0 \
+    -print_final_stats=0 -artifact_prefix="$PWD/build/fuzz/$name-" "$work/$name" >"$work/$name.log" 2>&1 && return 0
+  tail -40 "$work/$name.log"
+  echo "fuzz target $name found something; the input is build/fuzz/$name-*" >&2
+  return 1
+}
+export -f fuzz
+export work seconds
+names=$(basename -a -s _fuzz build/fuzz/bin/*_fuzz)
+# shellcheck disable=SC2086
+printf '%s\n' $names | xargs -P "$(nproc)" -I{} bash -c 'fuzz {}' || die "fuzzing failed"
+echo "fuzzed $(wc -w <<<"$names") targets for $seconds s each, nothing found"
