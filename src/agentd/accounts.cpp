@@ -72,7 +72,8 @@ Result<Identity> Accounts::identity(std::string_view user) const {
   if (account == nullptr) {
     if (const auto uid = parse_id(user)) account = find(*uid);
   }
-  if (account == nullptr) return Error(Code::kFailedPrecondition, "no user " + shell_quote(user) + " in the guest");
+  if (account == nullptr)
+    return Error(Code::kFailedPrecondition, "no user " + shell_quote(user) + " in the guest");
   Identity identity{*account, {}};
   for (const auto& group : groups_) {
     if (group.gid == account->gid) continue;
