@@ -87,7 +87,7 @@ TEST_F(LauncherTest, EndsTheSupervisorWhenTheCallerGivesUp) {
     void amount(std::uint64_t, std::uint64_t) override {}
     CancelSource caller;
   } progress;
-  EXPECT_EQ(launch_vm({progress.caller.token(), kPatient.deadline}, request, progress).error().code(),
+  EXPECT_EQ(launch_vm({progress.caller.token(), patient().deadline}, request, progress).error().code(),
             Code::kCancelled);
   EXPECT_NE(read_file(request.log_file)->find("asked to stop"), std::string::npos);
 }
