@@ -23,6 +23,11 @@ endif()
 if(COVE_SANITIZE)
   add_compile_options(-fsanitize=${COVE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${COVE_SANITIZE})
+  if(COVE_SANITIZE MATCHES "undefined" AND NOT COVE_FUZZ)
+    # A third of the compile time for what others find: ASan stops at a null dereference, and the fuzz tree, which
+    # keeps both checks, runs every parser of outside bytes.
+    add_compile_options(-fno-sanitize=null,alignment)
+  endif()
 endif()
 if(COVE_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
