@@ -15,6 +15,6 @@ add_custom_command(
   DEPENDS ${PROJECT_SOURCE_DIR}/proto/agent.proto
   VERBATIM)
 add_library(cove_grpcpp_peer STATIC EXCLUDE_FROM_ALL ${stubs}.cc ${stubs}.h)
-target_compile_options(cove_grpcpp_peer PRIVATE -w -O1)
+target_compile_options(cove_grpcpp_peer PRIVATE ${COVE_MACHINE_WRITTEN_OPTIONS})
 target_link_libraries(cove_grpcpp_peer PUBLIC cove_proto_agent ${COVE_GRPCPP} ${COVE_GRPC} ${COVE_GPR}
                       ${COVE_ABSL_SYNCHRONIZATION})
