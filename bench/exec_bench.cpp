@@ -1,8 +1,10 @@
-// Round trips of `true` inside one client, through the supervisor's relay: exec_bench HOME VM [COUNT]
+// Round trips inside one client, through the supervisor's relay: of a ping (the agent alone) and of `true` (a
+// process in the guest): exec_bench HOME VM [COUNT]
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -15,6 +17,26 @@ namespace {
 
 using namespace cove;
 
+template <typename T>
+Result<void> discard(Result<T> result) {
+  if (!result.ok()) return std::move(result).error();
+  return {};
+}
+
+Result<void> percentiles(const char* name, int count, const std::function<Result<void>()>& round_trip) {
+  std::vector<double> times;
+  for (int i = 0; i < count + 5; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    COVE_TRY(round_trip());
+    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
+    if (i >= 5) times.push_back(took.count());  // the first ones fill the guest's translation cache
+  }
+  std::sort(times.begin(), times.end());
+  std::printf("%s: p50 %.2f ms, p90 %.2f ms, %d runs\n", name, times[times.size() / 2],
+              times[times.size() * 9 / 10], count);
+  return {};
+}
+
 Result<void> measure(const VmDirectory& vm, int count) {
   const auto token = COVE_TRY(vm.load_token());
   rpc::ChannelOptions options;
@@ -26,20 +48,14 @@ Result<void> measure(const VmDirectory& vm, int count) {
         return channel;
       },
       "bench");
-  std::vector<double> times;
-  for (int i = 0; i < count + 5; ++i) {
-    const auto start = std::chrono::steady_clock::now();
+  COVE_TRY(percentiles("ping", count, [&] { return discard(client->ping({})); }));
+  return percentiles("exec true", count, [&]() -> Result<void> {
     ExecRequest request;
     request.args = {"/bin/true"};
     const auto done = COVE_TRY(client->exec({}, GuestAgentClient::Realm::kSystem, request, {}));
     if (!done.end.status.success()) return Error(Code::kInternal, "true failed");
-    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
-    if (i >= 5) times.push_back(took.count());  // the first ones fill the guest's translation cache
-  }
-  std::sort(times.begin(), times.end());
-  std::printf("exec true: p50 %.2f ms, p90 %.2f ms, %d runs\n", times[times.size() / 2],
-              times[times.size() * 9 / 10], count);
-  return {};
+    return {};
+  });
 }
 
 }  // namespace

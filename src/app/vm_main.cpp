@@ -130,8 +130,6 @@ Result<MachinePaths> locate_files(const VmDirectory& directory, const VmConfig& 
   paths.initrd = image->initrd().string();
   paths.cmdline =
       image->manifest.command_line + " " + kernel_arguments(directory.name().str(), config.machine_id);
-  // Its check of the timer interrupt panics when an emulated CPU gets too little of a busy host.
-  if (config.arch == Arch::kX86_64) paths.cmdline += " no_timer_check";
   return paths;
 }
 

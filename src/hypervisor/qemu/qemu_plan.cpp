@@ -16,6 +16,16 @@ std::string cpu_model(Arch arch, Accel accel) {
   return "max";
 }
 
+// What a kernel should know when its CPU is emulated.
+std::string emulation_arguments(Arch arch) {
+  // Every random address layout has its code translated anew: /bin/true takes 3 times as long
+  // (docs/design/005-emulation.md).
+  std::string arguments = " norandmaps";
+  // Its check of the timer interrupt panics when an emulated CPU gets too little of a busy host.
+  if (arch == Arch::kX86_64) arguments += " no_timer_check";
+  return arguments;
+}
+
 Result<BootSpec> plan_boot(const QemuHost& host, const VmConfig& config, const MachinePaths& paths) {
   BootSpec boot;
   boot.mode = config.boot;
@@ -24,6 +34,7 @@ Result<BootSpec> plan_boot(const QemuHost& host, const VmConfig& config, const M
     boot.kernel = paths.kernel;
     boot.initrd = paths.initrd;
     boot.cmdline = paths.cmdline;
+    if (host.accel == Accel::kTcg) boot.cmdline += emulation_arguments(host.arch);
     return boot;
   }
   if (!host.firmware) {
