@@ -65,9 +65,13 @@ class Guest:
         self.scp = ["scp", "-q", *self.ssh_options, "-P", "42022"]
         for _ in range(60):
             if subprocess.run([*self.ssh, "true"], stdin=subprocess.DEVNULL, capture_output=True).returncode == 0:
-                return
+                break
             time.sleep(1)
-        raise SystemExit("sshd of the bench guest does not answer")
+        else:
+            raise SystemExit("sshd of the bench guest does not answer")
+        # Not while the guest still starts its services: the figures are those of a guest at rest.
+        subprocess.run([COVE, "exec", "-vm", VM, "-user", "root", "--", "systemctl", "is-system-running", "--wait"],
+                       stdin=subprocess.DEVNULL, capture_output=True)
 
 
 _guest = None
@@ -124,13 +128,11 @@ def plain_qemu_to_login(image, scratch):
 def image_files():
     import json
     images = json.loads(cove("image", "list", "-json"))["images"]
-    entry = next(i for i in images if i["name"] == "debian:12")
-    folder = pathlib.Path(entry["path"])
+    digest = next(i for i in images if "debian:12" in i["refs"])["digest"]
+    folder = pathlib.Path(os.environ["COVE_HOME"]) / "cache/images" / digest.removeprefix("sha256:")
     manifest = json.loads((folder / "manifest.json").read_text())
-    disk = next(p for p in folder.iterdir() if p.name.startswith("disk."))
-    return {"disk": str(disk), "format": "qcow2" if disk.suffix == ".qcow2" else "raw",
-            "kernel": str(folder / "vmlinuz"), "initrd": str(folder / "initrd.img"),
-            "cmdline": manifest.get("cmdline") or manifest["kernel_cmdline"]}
+    return {"disk": str(folder / "disk.raw"), "format": "raw", "kernel": str(folder / "vmlinuz"),
+            "initrd": str(folder / "initrd.img"), "cmdline": manifest["command_line"]}
 
 
 def bench_boot():
