@@ -31,12 +31,12 @@ class MachineRun {
   const std::vector<MachineEvent>& events() const { return events_; }
   void destroy() { machine_.reset(); }
 
-  // Runs the loop until it holds; fails the test after 10 s.
+  // Runs the loop until it holds; fails the test after a minute.
   bool await(const std::function<bool()>& condition) {
-    const auto deadline = Deadline::after(std::chrono::seconds(10));
+    const auto deadline = Deadline::after(std::chrono::minutes(1));
     while (!condition()) {
       if (deadline.expired()) {
-        ADD_FAILURE() << "still not so after 10 s; state " << to_string(machine_->state()) << ", console \""
+        ADD_FAILURE() << "still not so after a minute; state " << to_string(machine_->state()) << ", console \""
                       << output_ << "\"";
         return false;
       }

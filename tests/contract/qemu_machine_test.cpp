@@ -22,6 +22,7 @@ class QemuMachineTest : public testing::Test {
     host.arch = Arch::kX86_64;
     host.binary = binary;
     host.version = "7.2.0";
+    host.accel = Accel::kKvm;  // the fake takes its mode from the kernel's arguments, as they are
     VmConfig config;
     config.arch = Arch::kX86_64;
     config.mac = "52:54:00:12:34:56";
