@@ -36,8 +36,8 @@ class MachineRun {
     const auto deadline = Deadline::after(std::chrono::minutes(1));
     while (!condition()) {
       if (deadline.expired()) {
-        ADD_FAILURE() << "still not so after a minute; state " << to_string(machine_->state()) << ", console \""
-                      << output_ << "\"";
+        ADD_FAILURE() << "still not so after a minute; state " << to_string(machine_->state())
+                      << ", console \"" << output_ << "\"";
         return false;
       }
       loop_->run_one(std::chrono::milliseconds(20));
