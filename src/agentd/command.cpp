@@ -54,60 +54,66 @@ struct ChildPlan {
 
 #define COVE_CHILD_CODE __attribute__((no_sanitize("address", "thread", "undefined")))
 
+// System calls only, and those by number: the C library's would ask every thread of the borrowed memory to
+// follow (setuid) or be seen by the sanitizers, which would note the child's descriptors and handlers as the
+// agent's own.
+template <typename... Arguments>
+COVE_CHILD_CODE long system_call(long number, Arguments... arguments) {
+  return ::syscall(number, arguments...);
+}
+
 COVE_CHILD_CODE int give_up(ChildPlan& plan, Stage stage) {
   plan.stage = stage;
   plan.error = errno;
-  ::_exit(127);
+  while (true) system_call(SYS_exit_group, 127);
 }
 
 COVE_CHILD_CODE void reset_signals() {
+  constexpr std::size_t kMaskBytes = 8;  // the kernel's sigset_t
+  static constexpr std::uint64_t kDefault[8] =
+      {};  // the kernel's sigaction: SIG_DFL, no flags, an empty mask
   for (int number = 1; number < NSIG; ++number) {
-    struct sigaction action = {};
-    action.sa_handler = SIG_DFL;
-    ::sigaction(number, &action, nullptr);
+    system_call(SYS_rt_sigaction, number, kDefault, nullptr, kMaskBytes);
   }
-  sigset_t none;
-  sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  system_call(SYS_rt_sigprocmask, SIG_SETMASK, kDefault, nullptr, kMaskBytes);
 }
 
 // The agent is spared by the kernel's out-of-memory killer; commands are not.
 COVE_CHILD_CODE void reset_limits() {
-  const int fd = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  const long fd = system_call(SYS_openat, AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
   if (fd >= 0) {
-    [[maybe_unused]] const auto written = ::write(fd, "0", 1);
-    ::close(fd);
+    system_call(SYS_write, fd, "0", std::size_t{1});
+    system_call(SYS_close, fd);
   }
-  ::umask(022);
+  system_call(SYS_umask, 022);
 }
 
 COVE_CHILD_CODE bool place_streams(const ChildPlan& plan) {
-  // The sources are above 2: start() made sure, so that no dup2 overwrites one.
+  // The sources are above 2: start() made sure, so that no dup overwrites one.
   for (int fd = 0; fd < 3; ++fd) {
-    if (::dup2(plan.streams[fd], fd) < 0) return false;
+    if (system_call(SYS_dup3, plan.streams[fd], fd, 0) < 0) return false;
   }
-  return !plan.terminal || ::ioctl(0, TIOCSCTTY, 0) == 0;
+  return !plan.terminal || system_call(SYS_ioctl, 0, TIOCSCTTY, 0) == 0;
 }
 
-// The raw calls: the C library's would ask every thread of the borrowed memory to follow.
 COVE_CHILD_CODE bool become(const ChildPlan& plan) {
-  return ::syscall(SYS_setgroups, plan.group_count, plan.groups) == 0 &&
-         ::syscall(SYS_setresgid, plan.gid, plan.gid, plan.gid) == 0 &&
-         ::syscall(SYS_setresuid, plan.uid, plan.uid, plan.uid) == 0;
+  return system_call(SYS_setgroups, plan.group_count, plan.groups) == 0 &&
+         system_call(SYS_setresgid, plan.gid, plan.gid, plan.gid) == 0 &&
+         system_call(SYS_setresuid, plan.uid, plan.uid, plan.uid) == 0;
 }
 
 COVE_CHILD_CODE int child_main(void* argument) {
   ChildPlan& plan = *static_cast<ChildPlan*>(argument);
-  ::setsid();
+  system_call(SYS_setsid);
   reset_signals();
   if (!place_streams(plan)) give_up(plan, Stage::kStreams);
-  ::syscall(SYS_close_range, 3U, UINT_MAX, 0U);
+  system_call(SYS_close_range, 3U, UINT_MAX, 0U);
   reset_limits();
   if (plan.change_identity && !become(plan)) give_up(plan, Stage::kIdentity);
-  if (::chdir(plan.directory) < 0) give_up(plan, Stage::kDirectory);
+  if (system_call(SYS_chdir, plan.directory) < 0) give_up(plan, Stage::kDirectory);
   int error = ENOENT;
   for (char* const candidate : plan.candidates) {
-    ::execve(candidate, plan.argv.data(), plan.envp.data());
+    system_call(SYS_execve, candidate, plan.argv.data(), plan.envp.data());
     // As execvp: a file that may not be run is remembered, the search goes on.
     if (errno == EACCES) {
       error = EACCES;
