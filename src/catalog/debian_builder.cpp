@@ -232,8 +232,8 @@ Result<CachedImage> DebianBuilder::build_locked(const OpContext& ctx, Progress& 
   settings.apt_proxy = host.proxy;
   COVE_TRY(check_space(options_, settings.kernel));
   const ImageCache cache(options_.home);
-  const TempDir scratch = COVE_TRY(cache.scratch());
-  TempDir result = COVE_TRY(cache.scratch());
+  const TempDir scratch = COVE_TRY(cache.scratch(options_.ref));
+  TempDir result = COVE_TRY(cache.scratch(options_.ref));
   const TempDir temporary = COVE_TRY(TempDir::create(options_.temporary, "cove-build-"));
   // mmdebstrap's folder inside belongs to a mapped user, who has to get there.
   if (::chmod(temporary.path().c_str(), 0711) != 0)

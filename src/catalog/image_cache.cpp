@@ -15,12 +15,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kScratchPrefix = "building-";
 const char* const kManifest = "manifest.json";
 const std::vector<std::string>& content_names() {
   static const std::vector<std::string> kNames = {"disk.raw", "vmlinuz", "initrd.img"};
   return kNames;
 }
+
+// No name of an image has an '@', so none of them begins with another's prefix.
+std::string scratch_prefix(const ImageRef& ref) { return "building-" + ref.file_name() + "@"; }
 
 bool is_folder_name(std::string_view name) {
   return name.size() == 64 && name.find_first_not_of("0123456789abcdef") == std::string_view::npos;
@@ -127,14 +129,6 @@ Result<std::uint64_t> ImageCache::remove_unused() const {
     COVE_TRY(remove_tree(entry.image.folder));
     freed += entry.image.manifest.content_bytes;
   }
-  if (!path_exists(root_)) return freed;
-  // A builder holds its name's lock as long as it lives; with none held, scratch folders are nobody's.
-  std::vector<std::string> leftovers;
-  for (const std::string& name : COVE_TRY(list_directory(root_))) {
-    if (name.starts_with(kScratchPrefix)) leftovers.push_back(name);
-    if (name.ends_with(".lock") && COVE_TRY(FileLock::holder(root_ / name)).has_value()) return freed;
-  }
-  for (const std::string& name : leftovers) COVE_TRY(remove_tree(root_ / name));
   return freed;
 }
 
@@ -147,16 +141,33 @@ Result<void> ImageCache::verify(const OpContext& ctx, const CachedImage& image, 
 
 Result<FileLock> ImageCache::lock_for_build(const OpContext& ctx, const ImageRef& ref) const {
   COVE_TRY(make_directories(root_ / "refs", 0700));
-  return FileLock::acquire_waiting(ctx, root_ / (ref.file_name() + ".lock"), "building " + ref.str());
+  auto lock =
+      COVE_TRY(FileLock::acquire_waiting(ctx, root_ / (ref.file_name() + ".lock"), "building " + ref.str()));
+  COVE_TRY(remove_leftovers(ref).context("removing what an earlier build left"));
+  return lock;
+}
+
+// A builder holds its name's lock as long as it lives: what bears the name is the caller's to remove.
+Result<void> ImageCache::remove_leftovers(const ImageRef& ref) const {
+  for (const std::string& name : COVE_TRY(list_directory(root_))) {
+    if (name.starts_with(scratch_prefix(ref))) COVE_TRY(remove_tree(root_ / name));
+  }
+  const std::string temporary = "." + ref.file_name() + ".";
+  constexpr std::size_t kRandomPart = std::string_view("0123456789ab.tmp").size();
+  for (const std::string& name : COVE_TRY(list_directory(root_ / "refs"))) {
+    const bool ours = name.starts_with(temporary) && name.size() == temporary.size() + kRandomPart;
+    if (ours) COVE_TRY(remove_tree(root_ / "refs" / name));
+  }
+  return {};
 }
 
 Result<bool> ImageCache::build_running(const ImageRef& ref) const {
   return COVE_TRY(FileLock::holder(root_ / (ref.file_name() + ".lock"))).has_value();
 }
 
-Result<TempDir> ImageCache::scratch() const {
+Result<TempDir> ImageCache::scratch(const ImageRef& ref) const {
   COVE_TRY(make_directories(root_ / "refs", 0700));
-  return TempDir::create(root_, kScratchPrefix);
+  return TempDir::create(root_, scratch_prefix(ref));
 }
 
 Result<CachedImage> ImageCache::publish(const OpContext& ctx, TempDir folder, ImageManifest manifest) const {

@@ -42,19 +42,21 @@ class ImageCache {
   // Takes the name away and deletes the image if no disk stands on it. kNotFound: no such name.
   // kFailedPrecondition: disks stand on it (nothing is changed then).
   Result<void> remove(const ImageRef& ref) const;
-  // Deletes images without a name and without users and leftovers of killed builds; returns bytes freed.
+  // Deletes images without a name and without users; returns bytes freed.
   Result<std::uint64_t> remove_unused() const;
   // Reads everything and compares with the digest; kDataLoss says what differs.
   Result<void> verify(const OpContext& ctx, const CachedImage& image, Progress& progress) const;
 
-  // For builders: the lock for one name (waits within ctx; released with the object), a scratch folder on the
-  // same file system, and the one step that gives a finished folder its name. publish() computes the digest.
+  // For builders: the lock for one name (waits within ctx; released with the object; what killed builds of
+  // this name left is removed), a scratch folder on the same file system for its holder, and the one step
+  // that gives a finished folder its name. publish() computes the digest.
   Result<FileLock> lock_for_build(const OpContext& ctx, const ImageRef& ref) const;
   Result<bool> build_running(const ImageRef& ref) const;
-  Result<TempDir> scratch() const;
+  Result<TempDir> scratch(const ImageRef& ref) const;
   Result<CachedImage> publish(const OpContext& ctx, TempDir folder, ImageManifest manifest) const;
 
  private:
+  Result<void> remove_leftovers(const ImageRef& ref) const;
   std::filesystem::path root_;
 };
 

@@ -18,7 +18,7 @@ class ImageCacheTest : public ::testing::Test {
   const ImageRef ref_ = ImageRef::parse("debian:12").value();
 
   CachedImage publish(const ImageRef& ref, std::string_view kernel = "kernel") const {
-    TempDir folder = cache_.scratch().value();
+    TempDir folder = cache_.scratch(ref).value();
     EXPECT_TRUE(DiskImage::create(folder.path() / "disk.raw", DiskFormat::kRaw, 4U << 20U).ok());
     EXPECT_TRUE(write_file_atomic(folder.path() / "vmlinuz", kernel).ok());
     EXPECT_TRUE(write_file_atomic(folder.path() / "initrd.img", "initrd").ok());
@@ -94,17 +94,21 @@ TEST_F(ImageCacheTest, DamageIsNoticed) {
   EXPECT_EQ(cache_.find(ref_).error().code(), Code::kDataLoss);
 }
 
-TEST_F(ImageCacheTest, LeftoversOfKilledBuildsGoButNotThoseOfLiveOnes) {
-  TempDir scratch = cache_.scratch().value();
-  const std::filesystem::path path = scratch.release();
-  {
-    const FileLock lock = cache_.lock_for_build({}, ref_).value();
-    EXPECT_TRUE(cache_.build_running(ref_).value());
-    EXPECT_TRUE(cache_.remove_unused().ok());
-    EXPECT_TRUE(path_exists(path));
-  }
-  EXPECT_TRUE(cache_.remove_unused().ok());
-  EXPECT_FALSE(path_exists(path));
+TEST_F(ImageCacheTest, LeftoversOfKilledBuildsGoWithTheNextBuildOfTheirNameOnly) {
+  const ImageRef longer = ImageRef::parse("debian:12-full").value();
+  const std::filesystem::path ours = TempDir(cache_.scratch(ref_).value()).release();
+  const std::filesystem::path theirs = TempDir(cache_.scratch(longer).value()).release();
+  const std::filesystem::path half_name = home_.path() / "cache/images/refs/.debian-12.0123456789ab.tmp";
+  ASSERT_TRUE(write_file_atomic(half_name, "half").ok());
+  const FileLock other = cache_.lock_for_build({}, longer).value();
+  EXPECT_TRUE(path_exists(ours));
+  EXPECT_FALSE(path_exists(theirs));
+  const std::filesystem::path live = TempDir(cache_.scratch(longer).value()).release();
+  const FileLock lock = cache_.lock_for_build({}, ref_).value();
+  EXPECT_TRUE(cache_.build_running(ref_).value());
+  EXPECT_FALSE(path_exists(ours));
+  EXPECT_FALSE(path_exists(half_name));
+  EXPECT_TRUE(path_exists(live));
 }
 
 TEST_F(ImageCacheTest, SecondBuilderWaitsAndGivesUpInTime) {

@@ -19,7 +19,7 @@ Result<CachedImage> make_fake_image(const OpContext& ctx, const Environment& env
   const ImageCache cache(env.home);
   const auto lock = COVE_TRY(cache.lock_for_build(ctx, ref));
   if (auto found = COVE_TRY(cache.find(ref))) return std::move(*found);
-  auto folder = COVE_TRY(cache.scratch());
+  auto folder = COVE_TRY(cache.scratch(ref));
   constexpr std::uint64_t kBytes = std::uint64_t{16} << 20U;
   COVE_TRY(DiskImage::create(folder.path() / "disk.raw", DiskFormat::kRaw, kBytes));
   COVE_TRY(write_file_atomic(folder.path() / "vmlinuz", "fake kernel\n", 0600));

@@ -16,6 +16,7 @@ namespace {
 // Out of sight: no VM name starts with a dot.
 constexpr std::string_view kTrashPrefix = ".deleted-";
 constexpr std::string_view kBirthPrefix = ".new-";
+constexpr std::string_view kCurrentPrefix = ".current-";
 
 // Held shortly while names or nodes come and go; other holders are never long, so waiting is right.
 Result<FileLock> lock_store(const Home& home) {
@@ -53,10 +54,12 @@ Result<VmDirectory> VmRegistry::open(const VmName& name) const {
 }
 
 Result<VmDirectory> VmRegistry::create(const VmName& name) const {
-  COVE_TRY(home_.create());
   const VmDirectory directory(home_, name);
   if (directory.exists())
     return Error(Code::kAlreadyExists, "a vm named \"" + name.str() + "\" exists already");
+  // Whatever is hidden while we have the lock was left by a crash; what cannot be removed hinders nobody.
+  const FileLock store = COVE_TRY(lock_store(home_));
+  static_cast<void>(sweep_locked());
   // Born complete under a hidden name, then renamed: nobody ever sees a VM without its mark or its token.
   const auto hidden = home_.vms() / (std::string(kBirthPrefix) + new_object_id());
   COVE_TRY(make_directories(hidden, 0700));
@@ -102,13 +105,18 @@ Result<void> VmRegistry::remove(const VmName& name) const {
 }
 
 Result<void> VmRegistry::sweep() const {
+  if (!path_exists(home_.vms())) return {};
   const FileLock store = COVE_TRY(lock_store(home_));
   return sweep_locked();
 }
 
 Result<void> VmRegistry::sweep_locked() const {
   for (const auto& entry : COVE_TRY(list_directory(home_.vms()))) {
-    if (entry.starts_with(kTrashPrefix)) COVE_TRY(remove_tree(home_.vms() / entry));
+    if (entry.starts_with(kTrashPrefix) || entry.starts_with(kBirthPrefix))
+      COVE_TRY(remove_tree(home_.vms() / entry));
+  }
+  for (const auto& entry : COVE_TRY(list_directory(home_.root()))) {
+    if (entry.starts_with(kCurrentPrefix)) COVE_TRY(remove_tree(home_.root() / entry));
   }
   // A configuration names its nodes before they are made, so a node that no configuration names is garbage;
   // one unreadable configuration keeps everything, since what it refers to cannot be known.
@@ -140,7 +148,8 @@ Result<std::optional<VmName>> VmRegistry::active() const {
 
 Result<void> VmRegistry::set_active(const VmName& name) const {
   COVE_TRY(open(name));
-  const auto temporary = home_.root() / (".current-" + new_object_id());
+  const FileLock store = COVE_TRY(lock_store(home_));
+  const auto temporary = home_.root() / (std::string(kCurrentPrefix) + new_object_id());
   if (::symlink(home_.vm(name).c_str(), temporary.c_str()) < 0) {
     return Error::from_errno(errno, temporary.string());
   }

@@ -25,7 +25,8 @@ class VmRegistry {
   // Takes the VM out of sight in one step, then removes its files and the disk nodes nobody else refers to.
   // Takes the run lock: kFailedPrecondition while the VM runs.
   Result<void> remove(const VmName& name) const;
-  // Removes what crashes left: folders taken out of sight, disk nodes no VM refers to.
+  // Removes what crashes left: folders out of sight, disk nodes no VM refers to. create() and remove() do it,
+  // too.
   Result<void> sweep() const;
 
   Result<std::optional<VmName>> active() const;

@@ -103,5 +103,23 @@ TEST_F(VmRegistryTest, SweepKeepsEverythingWhileAConfigurationIsUnreadable) {
   EXPECT_FALSE(path_exists(orphan));
 }
 
+TEST_F(VmRegistryTest, SweepAndCreateRemoveWhatKilledProcessesHid) {
+  const auto one = make("one");
+  for (const bool by_create : {false, true}) {
+    for (const char* hidden : {"vms/.new-0123", "vms/.deleted-0123", ".current-0123"}) {
+      ASSERT_TRUE(make_directories(registry_.home().root() / hidden).ok());
+    }
+    ASSERT_TRUE(write_file_atomic(registry_.home().disk_node(new_object_id()), "disk").ok());
+    if (by_create) {
+      ASSERT_TRUE(registry_.create(name("two")).ok());
+    } else {
+      ASSERT_TRUE(registry_.sweep().ok());
+    }
+    EXPECT_EQ(list_directory(registry_.home().vms())->size(), by_create ? 2U : 1U);
+    EXPECT_EQ(list_directory(registry_.home().disk_nodes()).value(), std::vector<std::string>{one});
+    EXPECT_FALSE(path_exists(registry_.home().root() / ".current-0123"));
+  }
+}
+
 }  // namespace
 }  // namespace cove

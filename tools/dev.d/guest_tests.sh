@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tests on a real guest: builds the image if the cache has none, boots one VM, and runs tests/guest/*.txtar against
-# it; then the crash test. guest_tests.sh [-all]
+# it; then kills it at moments of its life. guest_tests.sh [-all]
 # The home is a folder of its own below build/, so that no VM of the user is touched and the image is kept.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -19,5 +19,10 @@ cove status guest
 export COVE_VM=guest GUEST_TEST=1
 cove script test tests/guest/*.txtar
 cove delete guest -force
-tools/dev.d/crash_test.sh "${1:-}"
+say "kill points of a real guest"
+build asan kill_at
+points=5
+[ "${1:-}" != -all ] || points=50
+tests/crash/real_guest.py --programs build/release/bin --kill-at build/asan/bin/kill_at --home "$COVE_HOME" \
+  --points "$points" ${COVE_TEST_SEED:+--seed "$COVE_TEST_SEED"}
 [ "${1:-}" != -all ] || tools/dev.d/full_disk_test.sh

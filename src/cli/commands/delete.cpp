@@ -46,6 +46,8 @@ Result<int> run_delete(Invocation& inv) {
     return inv.usage(
         Error(Code::kInvalidArgument, "name the VM to delete, or say -all").hint("cove list shows them"));
   }
+  // Of a VM whose deletion was killed only what cannot be named is left: it goes whatever name is given.
+  COVE_TRY(registry_of(inv.env).sweep());
   const auto chosen = COVE_TRY(choose_vms(inv));
   if (chosen.empty()) {
     inv.out.note("There is no VM to delete.");
