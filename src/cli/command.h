@@ -33,7 +33,21 @@ struct Invocation {
 };
 
 // What the plain words of a command are, for completion.
-enum class WordKind : std::uint8_t { kNone, kVm, kFile, kFact, kTopic, kShell, kImage, kGuestPath, kText };
+enum class WordKind : std::uint8_t {
+  kNone,
+  kVm,
+  kFile,
+  kFact,
+  kTopic,
+  kShell,
+  kImage,
+  kCachedImage,
+  kGuestPath,
+  kText
+};
+
+// Whether -vm means anything to a command; where it does not, it is refused rather than ignored.
+enum class VmFlag : std::uint8_t { kTaken, kRefused };
 
 inline constexpr std::size_t kAnyNumber = 1000;
 
@@ -46,6 +60,7 @@ struct CommandSpec {
   std::size_t least_words = 0;
   std::size_t most_words = 0;
   FlagStop stop = FlagStop::kDashes;
+  VmFlag vm_flag = VmFlag::kTaken;
   // The exit status, or why it failed.
   Result<int> (*run)(Invocation&);
 };

@@ -48,6 +48,16 @@ TEST(CommandTable, every_command_can_run_and_is_documented_with_an_example) {
   }
 }
 
+TEST(CommandTable, every_group_says_what_it_is_with_examples_and_where_to_read_on) {
+  for (const auto* command : command_table()) {
+    const auto group = group_of(*command);
+    if (group.empty()) continue;
+    const auto text = help_for_group(group);
+    EXPECT_NE(text.find("Examples:\n  cove " + std::string(group) + " "), std::string::npos) << text;
+    EXPECT_NE(text.find("'cove help " + std::string(group) + " "), std::string::npos) << text;
+  }
+}
+
 TEST(CommandTable, a_flag_means_the_same_kind_of_thing_everywhere) {
   std::map<std::string_view, FlagKind> kinds;
   for (const auto* command : command_table()) {
@@ -61,7 +71,11 @@ TEST(CommandTable, a_flag_means_the_same_kind_of_thing_everywhere) {
 class CompletionTest : public ::testing::Test {
  protected:
   Words complete_words(const Words& words) {
-    return complete(words, {.vms = [] { return Words{"default", "db", "web"}; }});
+    return complete(words, {.vms =
+                                [] {
+                                  return Words{"default", "db", "web"};
+                                },
+                            .images = [] { return Words{"debian:12"}; }});
   }
 };
 
@@ -80,6 +94,10 @@ TEST_F(CompletionTest, vm_names_flags_and_values) {
   EXPECT_EQ(complete_words({"up", "-setup-script", ""}), Words{":files"});
   EXPECT_EQ(complete_words({"completion", ""}), (Words{"bash", "zsh", "fish"}));
   EXPECT_TRUE(complete_words({"exec", "--", "-"}).empty());
+  EXPECT_EQ(complete_words({"image", "rm", ""}), Words{"debian:12"}) << "only what can be removed";
+  EXPECT_EQ(complete_words({"image", "build", ""}), (Words{"debian:12", "debian:12-full"}));
+  EXPECT_EQ(complete_words({"stop", "-vm"}), Words{"-vm"});
+  EXPECT_TRUE(complete_words({"list", "-vm"}).empty());
 }
 
 }  // namespace

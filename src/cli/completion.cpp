@@ -62,6 +62,8 @@ Words plain_words(WordKind kind, const CompletionSources& sources) {
     }
     case WordKind::kShell:
       return {"bash", "zsh", "fish"};
+    case WordKind::kCachedImage:
+      return sources.images();
     case WordKind::kImage:
       return {"debian:12", "debian:12-full"};
     case WordKind::kFact:
@@ -72,10 +74,11 @@ Words plain_words(WordKind kind, const CompletionSources& sources) {
   return {};
 }
 
-Words flag_words(const std::vector<const FlagSpec*>& flags) {
+Words flag_words(const CommandSpec& command) {
+  const std::string_view left_out = command.vm_flag == VmFlag::kRefused ? "vm" : "";
   Words words;
-  for (const auto* flag : flags) {
-    if (!flag->summary.empty()) words.push_back("-" + std::string(flag->name));
+  for (const auto* flag : flags_of(command)) {
+    if (!flag->summary.empty() && flag->name != left_out) words.push_back("-" + std::string(flag->name));
   }
   return words;
 }
@@ -134,8 +137,7 @@ std::vector<std::string> complete(const Words& words, const CompletionSources& s
     return beginning_with(last, members);
   }
   if (last.starts_with('-') && !typed.behind_dashes) {
-    return beginning_with(last.starts_with("--") ? last.substr(1) : last,
-                          flag_words(flags_of(*typed.command)));
+    return beginning_with(last.starts_with("--") ? last.substr(1) : last, flag_words(*typed.command));
   }
   return beginning_with(last, plain_words(typed.command->word_kind, sources));
 }

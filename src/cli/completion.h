@@ -10,6 +10,7 @@ namespace cove {
 
 struct CompletionSources {
   std::function<std::vector<std::string>()> vms;
+  std::function<std::vector<std::string>()> images;  // those in the cache
 };
 
 // `words` are those after "cove" up to the cursor, the last one being completed (perhaps empty). Candidates

@@ -29,6 +29,9 @@ TEST(HelpGolden, overview_and_every_command) {
     for (auto& c : file) c = c == ' ' ? '_' : c;
     expect_golden(file, help_for(*command));
   }
+  for (const auto* group : {"vm", "image", "script", "doctor"}) {
+    expect_golden("group_" + std::string(group), help_for_group(group));
+  }
 }
 
 TEST(HelpGolden, lines_fit_a_terminal_of_a_hundred_columns) {

@@ -4,6 +4,7 @@
 
 #include "base/io.h"
 #include "base/log.h"
+#include "base/strings.h"
 #include "cli/command.h"
 #include "cli/command_lookup.h"
 #include "cli/help.h"
@@ -34,6 +35,11 @@ bool wants_json(const std::vector<std::string>& arguments) {
 }
 
 Result<void> check_words(const CommandSpec& command, const ParsedFlags& flags) {
+  if (command.vm_flag == VmFlag::kRefused && flags.given("vm")) {
+    return Error(Code::kInvalidArgument,
+                 "cove " + std::string(command.name) + " is not about one VM: no -vm here")
+        .hint("about one VM: cove status " + std::string(flags.text("vm")));
+  }
   const auto line = "usage: " + usage_line(command);
   if (flags.words.size() < command.least_words) {
     return Error(Code::kInvalidArgument,
@@ -53,7 +59,11 @@ int run_command(const Environment& env, const CommandLine& line, Output& out) {
   const auto declared = flags_of(command);
   auto flags = parse_flags(line.arguments, declared, command.stop);
   if (flags.ok() && (flags->is_set("help") || flags->is_set("h"))) {
-    out.print(help_for(command));
+    if (flags->is_set("json")) {
+      out.print_json(Json::object({{"version", 1}, {"command", help_json(command)}}));
+    } else {
+      out.print(help_for(command));
+    }
     return 0;
   }
   auto usable = flags.ok() ? check_words(command, *flags) : Result<void>(std::move(flags).error());
@@ -87,6 +97,13 @@ int run_cli(const Environment& env) {
     return kUsage;
   }
   int status = 0;
+  if (line->command == nullptr && !line->help_wanted && !line->arguments.empty()) {
+    print_error(env,
+                Error(Code::kInvalidArgument, "a command is missing after " + join(line->arguments, " "))
+                    .hint("'cove help' lists the commands"),
+                wants_json(env.arguments));
+    return kUsage;
+  }
   if (line->command == nullptr) {
     // Only "cove": the overview is help, but nothing was asked for.
     out.print(help_overview());

@@ -1,5 +1,6 @@
 #include "cli/completion.h"
 
+#include "catalog/image_cache.h"
 #include "cli/commands/commands.h"
 #include "cli/vm_choice.h"
 
@@ -28,6 +29,15 @@ Result<int> run_complete(Invocation& inv) {
     }
     return names;
   };
+  sources.images = [&inv] {
+    std::vector<std::string> names;
+    if (const auto all = ImageCache(inv.env.home).list(); all.ok()) {
+      for (const auto& entry : *all) {
+        for (const auto& ref : entry.refs) names.push_back(ref.str());
+      }
+    }
+    return names;
+  };
   for (const auto& candidate : complete(inv.flags.words, sources)) inv.out.print_line(candidate);
   return 0;
 }
@@ -41,6 +51,7 @@ constinit const CommandSpec kCompletionCommand{.name = "completion",
                                                .word_kind = WordKind::kShell,
                                                .least_words = 1,
                                                .most_words = 1,
+                                               .vm_flag = VmFlag::kRefused,
                                                .run = run_completion};
 constinit const CommandSpec kCompleteCommand{.name = "__complete",
                                              .words = "WORD...",

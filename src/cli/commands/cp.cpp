@@ -107,7 +107,8 @@ void report(Invocation& inv, const CopyTotals& totals, std::chrono::duration<dou
   if (inv.json()) {
     Json skipped = Json::array();
     for (const auto& path : totals.skipped) skipped.push_back(path);
-    inv.out.print_json(Json::object({{"files", totals.files},
+    inv.out.print_json(Json::object({{"version", 1},
+                                     {"files", totals.files},
                                      {"directories", totals.directories},
                                      {"symlinks", totals.symlinks},
                                      {"bytes", totals.bytes},

@@ -39,6 +39,7 @@ constinit const CommandSpec kDoctorHostCommand{.name = "doctor host",
                                                .words = "",
                                                .summary = "check whether this host can run VMs",
                                                .flags = {},
+                                               .vm_flag = VmFlag::kRefused,
                                                .run = run_doctor_host};
 
 }  // namespace cove

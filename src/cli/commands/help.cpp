@@ -1,5 +1,7 @@
 #include "cli/help.h"
 
+#include <optional>
+
 #include "base/strings.h"
 #include "cli/command_lookup.h"
 #include "cli/commands/commands.h"
@@ -16,18 +18,37 @@ Error unknown_topic(const std::string& topic) {
   return std::move(error).hint("'cove help' lists the commands and topics");
 }
 
+// What there is to say about a topic, for people and for programs.
+struct Page {
+  std::string text;
+  Json json;
+};
+
+std::optional<Page> find_page(const std::string& topic) {
+  if (topic.empty()) {
+    const auto table = command_table();
+    return Page{help_overview(),
+                Json::object({{"version", 1}, {"commands", help_json({table.begin(), table.end()})}})};
+  }
+  if (const auto* command = command_named(topic)) {
+    return Page{help_for(*command), Json::object({{"version", 1}, {"command", help_json(*command)}})};
+  }
+  if (const auto members = group_members(topic); !members.empty()) {
+    return Page{help_for_group(topic), Json::object({{"version", 1}, {"commands", help_json(members)}})};
+  }
+  const auto text = help_text("topic_" + topic);
+  if (text.empty()) return std::nullopt;
+  return Page{std::string(text), Json::object({{"version", 1}, {"topic", topic}, {"text", text}})};
+}
+
 Result<int> run_help(Invocation& inv) {
   const auto topic = join(inv.flags.words, " ");
-  if (topic.empty()) {
-    inv.out.print(help_overview());
-  } else if (const auto* command = command_named(topic)) {
-    inv.out.print(help_for(*command));
-  } else if (!group_members(topic).empty()) {
-    inv.out.print(help_for_group(topic));
-  } else if (const auto text = help_text("topic_" + topic); !text.empty()) {
-    inv.out.print(text);
+  const auto page = find_page(topic);
+  if (!page) return inv.usage(unknown_topic(topic));
+  if (inv.json()) {
+    inv.out.print_json(page->json);
   } else {
-    return inv.usage(unknown_topic(topic));
+    inv.out.print(page->text);
   }
   return 0;
 }
@@ -40,6 +61,7 @@ constinit const CommandSpec kHelpCommand{.name = "help",
                                          .flags = {},
                                          .word_kind = WordKind::kTopic,
                                          .most_words = 2,
+                                         .vm_flag = VmFlag::kRefused,
                                          .run = run_help};
 
 }  // namespace cove

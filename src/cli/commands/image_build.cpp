@@ -31,6 +31,7 @@ constinit const CommandSpec kImageBuildCommand{.name = "image build",
                                                .flags = kImageBuildFlags,
                                                .word_kind = WordKind::kImage,
                                                .most_words = 1,
+                                               .vm_flag = VmFlag::kRefused,
                                                .run = run_image_build};
 
 }  // namespace cove

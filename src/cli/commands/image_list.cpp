@@ -45,6 +45,7 @@ constinit const CommandSpec kImageListCommand{.name = "image list",
                                               .words = "",
                                               .summary = "list the images on this host",
                                               .flags = {},
+                                              .vm_flag = VmFlag::kRefused,
                                               .run = run_image_list};
 
 }  // namespace cove

@@ -26,9 +26,10 @@ constinit const CommandSpec kImageRmCommand{.name = "image rm",
                                             .words = "IMAGE...",
                                             .summary = "remove images that no VM stands on",
                                             .flags = {},
-                                            .word_kind = WordKind::kImage,
+                                            .word_kind = WordKind::kCachedImage,
                                             .least_words = 1,
                                             .most_words = kAnyNumber,
+                                            .vm_flag = VmFlag::kRefused,
                                             .run = run_image_rm};
 
 }  // namespace cove

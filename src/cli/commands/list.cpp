@@ -42,8 +42,12 @@ Result<int> run_list(Invocation& inv) {
 }
 
 constexpr CommandSpec list_spec(std::string_view name) {
-  return {
-      .name = name, .words = "", .summary = "list the VMs and their states", .flags = {}, .run = run_list};
+  return {.name = name,
+          .words = "",
+          .summary = "list the VMs and their states",
+          .flags = {},
+          .vm_flag = VmFlag::kRefused,
+          .run = run_list};
 }
 
 }  // namespace

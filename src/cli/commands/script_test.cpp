@@ -25,9 +25,19 @@ std::vector<std::string> test_environment(const Environment& env) {
   return variables;
 }
 
-Result<bool> run_file(Invocation& inv, const ScriptTestOptions& options, const std::string& file) {
-  const auto ctx = inv.context().with_timeout(*inv.flags.duration("timeout"));
-  const auto outcome = COVE_TRY(run_script_test(ctx, options, inv.env.working_directory / file));
+Json to_json(const ScriptTestOutcome& outcome, const std::string& file) {
+  const std::chrono::duration<double> seconds = outcome.took;
+  Json json = Json::object({{"file", file}, {"passed", outcome.passed()}, {"seconds", seconds.count()}});
+  if (outcome.end == ScriptTestOutcome::End::kStopped) json.set("stopped", true);
+  if (!outcome.passed()) {
+    json.set("error", outcome.error);
+    json.set("log", outcome.log);
+  }
+  if (!outcome.work.empty()) json.set("work", outcome.work.string());
+  return json;
+}
+
+void show(Invocation& inv, const ScriptTestOutcome& outcome) {
   inv.out.print(format_script_test_line(outcome));
   if (!outcome.work.empty()) inv.out.print_line("work: " + outcome.work.string());
   if (!outcome.passed()) {
@@ -37,8 +47,14 @@ Result<bool> run_file(Invocation& inv, const ScriptTestOptions& options, const s
     inv.out.note(text);
   }
   inv.out.flush();
+}
+
+Result<ScriptTestOutcome> run_file(Invocation& inv, const ScriptTestOptions& options,
+                                   const std::string& file) {
+  const auto ctx = inv.context().with_timeout(*inv.flags.duration("timeout"));
+  auto outcome = COVE_TRY(run_script_test(ctx, options, inv.env.working_directory / file));
   COVE_TRY(inv.context().check());
-  return outcome.passed();
+  return outcome;
 }
 
 Result<int> run_script_test_command(Invocation& inv) {
@@ -51,14 +67,25 @@ Result<int> run_script_test_command(Invocation& inv) {
                             .work_directory = inv.flags.is_set("work")
                                                   ? ScriptTestOptions::WorkDirectory::kKeep
                                                   : ScriptTestOptions::WorkDirectory::kRemove};
-  if (is_verbose(inv)) {
+  if (is_verbose(inv) && !inv.json()) {
     options.on_log = [&](std::string_view text) -> Result<void> {
       inv.out.print(text);
       return {};
     };
   }
   bool passed = true;
-  for (const auto& file : inv.flags.words) passed = COVE_TRY(run_file(inv, options, file)) && passed;
+  Json files = Json::array();
+  for (const auto& file : inv.flags.words) {
+    const auto outcome = COVE_TRY(run_file(inv, options, file));
+    passed = passed && outcome.passed();
+    if (inv.json()) {
+      files.push_back(to_json(outcome, file));
+    } else {
+      show(inv, outcome);
+    }
+  }
+  if (inv.json())
+    inv.out.print_json(Json::object({{"version", 1}, {"passed", passed}, {"files", std::move(files)}}));
   return passed ? 0 : 1;
 }
 
@@ -71,6 +98,7 @@ constinit const CommandSpec kScriptTestCommand{.name = "script test",
                                                .word_kind = WordKind::kFile,
                                                .least_words = 1,
                                                .most_words = kAnyNumber,
+                                               .vm_flag = VmFlag::kRefused,
                                                .run = run_script_test_command};
 
 }  // namespace cove

@@ -20,7 +20,11 @@ Result<int> run_version(Invocation& inv) {
 
 }  // namespace
 
-constinit const CommandSpec kVersionCommand{
-    .name = "version", .words = "", .summary = "which cove this is", .flags = {}, .run = run_version};
+constinit const CommandSpec kVersionCommand{.name = "version",
+                                            .words = "",
+                                            .summary = "which cove this is",
+                                            .flags = {},
+                                            .vm_flag = VmFlag::kRefused,
+                                            .run = run_version};
 
 }  // namespace cove

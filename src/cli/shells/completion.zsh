@@ -4,7 +4,15 @@ _cove() {
   local -a replies candidates
   replies=("${(@f)$(cove __complete -- "${(@)words[2,CURRENT]}" 2>/dev/null)}")
   candidates=("${(@)replies:#:files}")
-  (( ${#candidates} )) && [[ -n ${candidates[1]} ]] && compadd -- "${candidates[@]}"
-  (( ${replies[(I):files]} )) && _files
+  local none=1
+  (( ${#candidates} )) && [[ -n ${candidates[1]} ]] && compadd -- "${candidates[@]}" && none=0
+  (( ${replies[(I):files]} )) && _files && none=0
+  return none
 }
-compdef _cove cove
+# As a file of fpath this is the body of _cove; sourced, it has to name it. compinit is loaded if nobody did.
+if [[ ${funcstack[1]} == _cove ]]; then
+  _cove "$@"
+else
+  (( ${+functions[compdef]} )) || { autoload -Uz compinit && compinit -i }
+  compdef _cove cove
+fi
