@@ -26,9 +26,9 @@ TEST_F(EventLoopTest, AWatchFiresAgainWhileBytesAreLeft) {
   ASSERT_TRUE(write_all({}, a.get(), "abc").ok());
   std::string got;
   bool done = false;
-  const Registration watch = loop_->watch(b.get(), Ready::kRead, [&] {
+  const Registration watch = loop_->watch(b.get(), Ready::kRead, [&, fd = b.get()] {
     char c = 0;
-    ASSERT_EQ(::read(b.get(), &c, 1), 1);
+    ASSERT_EQ(::read(fd, &c, 1), 1);
     got += c;
     done = got == "abc";
   });

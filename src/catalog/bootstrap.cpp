@@ -59,7 +59,11 @@ class Output {
   }
   void end_line() {
     if (line_.empty()) return;
-    if (const auto phase = bootstrap_phase(line_); !phase.empty()) progress_.step(phase);
+    // Several hooks in a row are one phase to the user.
+    if (const auto phase = bootstrap_phase(line_); !phase.empty() && phase != phase_) {
+      phase_ = phase;
+      progress_.step(phase);
+    }
     lines_.push_back(std::move(line_));
     line_.clear();
     if (lines_.size() > kLinesKept) lines_.pop_front();
@@ -68,6 +72,7 @@ class Output {
 
  private:
   Progress& progress_;
+  std::string_view phase_;
   std::string line_;
   std::deque<std::string> lines_;
 };

@@ -220,7 +220,7 @@ Result<CachedImage> DebianBuilder::build(const OpContext& ctx, Progress& progres
     return found.ok() && found.value() ? found.value()->manifest.digest : std::string();
   };
   if (auto image = COVE_TRY(ready(digest(now) != digest(before)))) return *std::move(image);
-  return build_locked(ctx, progress, recipe).context("building image " + options_.ref.str());
+  return build_locked(ctx, progress, recipe);
 }
 
 Result<CachedImage> DebianBuilder::build_locked(const OpContext& ctx, Progress& progress,

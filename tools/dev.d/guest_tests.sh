@@ -25,4 +25,7 @@ points=5
 [ "${1:-}" != -all ] || points=50
 tests/crash/real_guest.py --programs build/release/bin --kill-at build/asan/bin/kill_at --home "$COVE_HOME" \
   --points "$points" ${COVE_TEST_SEED:+--seed "$COVE_TEST_SEED"}
-[ "${1:-}" != -all ] || tools/dev.d/full_disk_test.sh
+if [ "${1:-}" = -all ]; then
+  tools/dev.d/full_disk_test.sh
+  tools/dev.d/image_test.sh
+fi
