@@ -9,12 +9,13 @@
 namespace cove::initrd {
 namespace {
 
-// In the order of need: the disk, the agent's port, the network, entropy; then what udev would look for, and
-// the device that tells the host of a panic.
+// In the order of need: the disk, the checksums its file system asks the crypto layer for (no dependency that
+// depmod sees; a module of its own in the full kernel), the agent's port, the network, entropy; then what
+// udev would look for, and the device that tells the host of a panic.
 const std::vector<std::string_view>& wanted_modules() {
-  static const std::vector<std::string_view> kWanted = {"virtio_pci",     "virtio_blk", "ext4",
-                                                        "virtio_console", "virtio_net", "virtio_rng",
-                                                        "virtio_balloon", "pvpanic_pci"};
+  static const std::vector<std::string_view> kWanted = {"virtio_pci", "virtio_blk",     "crc32c_generic",
+                                                        "ext4",       "virtio_console", "virtio_net",
+                                                        "virtio_rng", "virtio_balloon", "pvpanic_pci"};
   return kWanted;
 }
 
