@@ -1,5 +1,6 @@
 // cove-vm: the supervisor of one VM. Started by the launcher; nobody types this command line.
 //   cove-vm -home DIR -vm NAME [-ready-fd N] [-lifetime-fd N] [-forward ADDRESS:HOST:GUEST]...
+//   cove-vm machine-types -home DIR -arch ARCH    prints the engine's, one a line
 // Environment: COVE_BACKEND=fake runs machines without a guest (COVE_FAKE: their options as JSON);
 // and COVE_TEST_OWNER=PID ends them with that process; COVE_ACCEL=kvm|tcg demands an accelerator;
 // COVE_LOG=debug; COVE_TEST_KILL_AT=STEP ends the process by SIGKILL at a step of its life, for crash tests.
@@ -95,22 +96,46 @@ Result<Backend> make_fake(const VmDirectory& directory) {
   return Backend{make_fake_hypervisor(std::move(options)), "", GreetingOptions::Depth::kHelloOnly};
 }
 
-Result<Backend> make_backend(const VmDirectory& directory, const VmConfig& config) {
+Result<QemuHost> look_for_qemu(const Home& home, Arch arch) {
   const std::string wanted = variable("COVE_BACKEND");
-  if (wanted == "fake") return make_fake(directory);
   if (!wanted.empty() && wanted != "qemu") {
     return Error(Code::kInvalidArgument, "COVE_BACKEND: there is no backend " + wanted);
   }
   QemuHostOptions options;
-  options.arch = config.arch;
+  options.arch = arch;
   options.path = variable("PATH");
-  options.cache_file = directory.home().cache() / "qemu-host.json";
+  options.cache_file = home.cache() / "qemu-host.json";
   const std::string accel = variable("COVE_ACCEL");
   if (accel == "kvm") options.accel = Accel::kKvm;
   if (accel == "tcg") options.accel = Accel::kTcg;
-  QemuHost host = COVE_TRY(find_qemu({{}, Deadline::after(std::chrono::seconds(60))}, options));
+  return find_qemu({{}, Deadline::after(std::chrono::seconds(60))}, options);
+}
+
+Result<Backend> make_backend(const VmDirectory& directory, const VmConfig& config) {
+  if (variable("COVE_BACKEND") == "fake") return make_fake(directory);
+  QemuHost host = COVE_TRY(look_for_qemu(directory.home(), config.arch));
   std::string reason = host.accel_reason;
   return Backend{make_qemu_hypervisor(std::move(host)), std::move(reason), GreetingOptions::Depth::kFull};
+}
+
+Result<std::vector<std::string>> machine_types(const std::vector<std::string>& words) {
+  if (words.size() != 5 || words[1] != "-home" || words[3] != "-arch") {
+    return Error(Code::kInvalidArgument, "machine-types needs -home and -arch");
+  }
+  const auto arch = arch_from(words[4]);
+  if (!arch) return Error(Code::kInvalidArgument, "unknown arch: " + words[4]);
+  if (variable("COVE_BACKEND") == "fake") return make_fake_hypervisor({})->machine_types(*arch);
+  return COVE_TRY(look_for_qemu(Home(words[2]), *arch)).machine_types;
+}
+
+int print_machine_types(const std::vector<std::string>& words) {
+  const auto types = machine_types(words);
+  if (!types.ok()) {
+    std::fprintf(stderr, "%s\n", types.error().message().c_str());
+    return 1;
+  }
+  for (const auto& type : *types) std::printf("%s\n", type.c_str());
+  return 0;
 }
 
 Result<MachinePaths> locate_files(const VmDirectory& directory, const VmConfig& config) {
@@ -181,7 +206,9 @@ Result<void> supervise(Arguments arguments, ReadyReporter& reporter) {
 int main(int argc, char** argv) {
   ::signal(SIGPIPE, SIG_IGN);
   ::umask(0077);
-  auto arguments = parse_arguments({argv + 1, argv + argc});
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  if (!words.empty() && words[0] == "machine-types") return print_machine_types(words);
+  auto arguments = parse_arguments(words);
   if (!arguments.ok()) {
     std::fprintf(stderr, "cove-vm: %s\n", arguments.error().message().c_str());
     return 2;

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/event_loop.h"
 #include "base/result.h"
@@ -24,8 +26,8 @@ class Hypervisor {
   // The newest machine type this backend has for `arch`; pinned in config.json at a VM's first start, because
   // a saved state can be loaded by no other.
   virtual std::string default_machine_type(Arch arch) const = 0;
-  // Whether machines of this type can be made here.
-  virtual bool has_machine_type(std::string_view type) const = 0;
+  // The types that machines of `arch` can be here; none for an arch that is not this backend's.
+  virtual std::vector<std::string> machine_types(Arch arch) const = 0;
   // "QEMU 7.2.22 (/usr/bin/qemu-system-x86_64)": for messages.
   virtual std::string describe() const = 0;
   // Pure: looks at nothing but its arguments and what the backend found out when it was made.

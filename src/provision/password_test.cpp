@@ -17,6 +17,14 @@ TEST(Password, hash_is_what_a_guest_verifies) {
   EXPECT_STRNE(::crypt_r("correct horsf", hash->c_str(), data.get()), hash->c_str());
 }
 
+TEST(Password, matches_the_hash_that_was_made_of_it) {
+  const auto hash = hash_password("correct horse");
+  ASSERT_TRUE(hash.ok());
+  EXPECT_TRUE(password_matches("correct horse", *hash));
+  EXPECT_FALSE(password_matches("correct horsf", *hash));
+  EXPECT_FALSE(password_matches("", ""));
+}
+
 TEST(Password, salts_differ) { EXPECT_NE(*hash_password("x"), *hash_password("x")); }
 
 TEST(Password, refuses_what_a_login_could_not_type) {

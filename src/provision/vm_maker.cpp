@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "disk/disk_nodes.h"
+#include "model/forward_list.h"
 
 namespace cove {
 namespace {
@@ -33,6 +34,18 @@ void keep_identity(VmConfig& config, const VmConfig& before) {
   config.root_disk = before.root_disk;
   config.created_at = before.created_at;
   if (config.machine_type.empty()) config.machine_type = before.machine_type;
+}
+
+Result<void> change_forwards(VmConfig& config, const VmChange& change) {
+  for (const auto port : change.no_forwards) {
+    if (!take_forwards(config.forwards, port).empty()) continue;
+    return Error(Code::kNotFound, "no forward on host port " + std::to_string(port));
+  }
+  if (!change.forwards.empty() && config.network == NetworkMode::kNone) {
+    return Error(Code::kFailedPrecondition, "this vm has no network to forward to");
+  }
+  for (const auto& forward : change.forwards) put_forward(config.forwards, forward);
+  return {};
 }
 
 }  // namespace
@@ -113,6 +126,7 @@ Result<VmConfig> VmMaker::change(const VmName& name, const VmChange& change) {
   config.memory_gb = change.memory_gb.value_or(config.memory_gb);
   config.disk_gb = change.disk_gb.value_or(config.disk_gb);
   config.machine_type = change.machine_type.value_or(config.machine_type);
+  COVE_TRY(change_forwards(config, change));
   COVE_TRY(config.validate());
   if (config.disk_gb < before) {
     return Error(Code::kOutOfRange, "a disk cannot shrink: it has " + std::to_string(before) + " GB")

@@ -21,6 +21,8 @@ struct VmChange {
   std::optional<std::uint64_t> memory_gb{};
   std::optional<std::uint64_t> disk_gb{};
   std::optional<std::string> machine_type{};  // empty: the newest there is at the next start
+  std::vector<PortForward> forwards{};        // added, or in place of those on the same host port
+  std::vector<std::uint16_t> no_forwards{};   // removed before, as take_forwards() says
 };
 
 class VmMaker {
@@ -34,7 +36,7 @@ class VmMaker {
   // Goes on where a creation stopped; what the first attempt made (mac, ids) is kept, the rest is as `wanted`
   // says. kFailedPrecondition: somebody is still creating it.
   Result<VmDirectory> finish(const VmName& name, VmConfig wanted, const CachedImage& image);
-  // kFailedPrecondition while it runs; kOutOfRange if the disk would shrink.
+  // kFailedPrecondition while it runs; kOutOfRange if the disk would shrink; kNotFound: no such forward.
   Result<VmConfig> change(const VmName& name, const VmChange& change);
   // kFailedPrecondition while it runs.
   Result<void> remove(const VmName& name);

@@ -56,6 +56,18 @@ Result<void> wait_for_address(const OpContext& ctx, GuestAgentClient& agent, con
   }
 }
 
+constexpr std::string_view kResolver = "/etc/resolv.conf";
+constexpr std::string_view kImageResolver = "nameserver 10.0.2.3\n";  // as every image has it
+constexpr std::string_view kNoResolver = "# no name server: this machine was made without a network\n";
+
+// A guest without a network asks nobody for names. What somebody wrote there is left alone.
+Result<void> settle_resolver(const OpContext& ctx, GuestAgentClient& agent, const GreetingOptions& options) {
+  const bool none = options.guest_address.empty();
+  const auto now = COVE_TRY(agent.read_file(ctx, kResolver, 4096));
+  if (now != (none ? kImageResolver : kNoResolver)) return {};
+  return agent.write_file(ctx, kResolver, none ? kNoResolver : kImageResolver, 0644);
+}
+
 struct Greeting {
   const OpContext& ctx;
   FactBoard& facts;
@@ -81,9 +93,15 @@ void meet_all_as_fake(FactBoard& facts) {
 void provision(const OpContext& ctx, GuestAgentClient& agent, const GreetingOptions& options,
                FactBoard& facts, Clock& clock) {
   Greeting greeting{ctx, facts};
+  for (const auto name : {fact::kClock, fact::kUser, fact::kDisk}) {
+    if (facts.knows(name)) facts.miss(name, "its agent is being asked");
+  }
   greeting.settle(fact::kClock, agent.set_clock(ctx.with_timeout(kCallLimit)), "set to the host's");
   if (auto named = agent.set_hostname(ctx.with_timeout(kCallLimit), options.hostname); !named.ok()) {
     log_warn("setting the host name failed", {{"reason", named.error().message()}});
+  }
+  if (auto settled = settle_resolver(ctx.with_timeout(kCallLimit), agent, options); !settled.ok()) {
+    log_warn("settling resolv.conf failed", {{"reason", settled.error().message()}});
   }
   if (facts.knows(fact::kUser)) {
     greeting.settle(fact::kUser, ensure_user(ctx.with_timeout(kCallLimit), agent, options.user),

@@ -33,8 +33,12 @@ std::string_view to_string(AgentStatus::State state) {
 }
 
 AgentKeeper::AgentKeeper(EventLoop& relay, const AgentClientFactory& make_client, GreetingOptions options,
-                         FactBoard& facts)
-    : relay_(relay), options_(std::move(options)), facts_(facts), client_(make_client(slot_)) {
+                         FactBoard& facts, std::function<void()> appeared)
+    : relay_(relay),
+      options_(std::move(options)),
+      facts_(facts),
+      appeared_(std::move(appeared)),
+      client_(make_client(slot_)) {
   greeter_ = Thread("agent-greeter", [this] { work_through(greetings_); });
   worker_ = Thread("agent-worker", [this] { work_through(jobs_); });
 }
@@ -150,6 +154,7 @@ void AgentKeeper::greet(const CancelToken& cancel) {
                     std::chrono::system_clock::now()};
   });
   log_info("agent connected", {{"version", hello->agent_version}});
+  appeared_();
   static_cast<void>(greet_agent(ctx, *client_, options_, facts_, clock_));
 }
 

@@ -28,8 +28,9 @@ std::string_view to_string(AgentStatus::State state);
 
 class AgentKeeper {
  public:
+  // `appeared` is called each time the agent has answered, on the keeper's thread.
   AgentKeeper(EventLoop& relay, const AgentClientFactory& make_client, GreetingOptions options,
-              FactBoard& facts);
+              FactBoard& facts, std::function<void()> appeared);
   ~AgentKeeper();
   AgentKeeper(const AgentKeeper&) = delete;
 
@@ -70,6 +71,7 @@ class AgentKeeper {
   EventLoop& relay_;
   GreetingOptions options_;
   FactBoard& facts_;
+  std::function<void()> appeared_;
   SystemClock clock_;
   ChannelSlot slot_;
   std::unique_ptr<GuestAgentClient> client_;

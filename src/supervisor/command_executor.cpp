@@ -80,7 +80,7 @@ Result<ControlResponse> CommandExecutor::dispatch(const OpContext& ctx, const Ve
       if (supervisor_.network() == nullptr) {
         return Error(Code::kFailedPrecondition, "this vm has no network to forward to");
       }
-      return serve_port_forward(*supervisor_.network(), request.port_forward());
+      return port_forward(ctx, request);
     case VerbId::kConsoleAttach:
       return console_attach(request, reply);
     case VerbId::kAgentConnect:
@@ -105,6 +105,7 @@ Result<ControlResponse> CommandExecutor::power(const OpContext& ctx, const Verb&
   const StopRequest stop = COVE_TRY(stop_request(request));
   Supervisor& vm = supervisor_;
   const VerbId id = verb.id;
+  if (id == VerbId::kStop) return this->stop(ctx, stop);
   COVE_TRY(ask<void>(ctx, vm.loop(), [&vm, id, stop](Done<void> done) {
     VmPower& power = vm.power();
     if (id == VerbId::kPause) return power.pause(std::move(done));
@@ -113,8 +114,7 @@ Result<ControlResponse> CommandExecutor::power(const OpContext& ctx, const Verb&
       return power.resume(std::move(done));
     }
     if (id == VerbId::kRequestStop) return power.request_stop(std::move(done));
-    if (id == VerbId::kRestart) return power.restart(stop, std::move(done));
-    return power.stop(stop, std::move(done));
+    return power.restart(stop, std::move(done));
   }));
   switch (id) {
     case VerbId::kPause:
@@ -123,11 +123,24 @@ Result<ControlResponse> CommandExecutor::power(const OpContext& ctx, const Verb&
       return message_response("resumed");
     case VerbId::kRequestStop:
       return message_response("stop requested (ACPI power button sent)");
-    case VerbId::kRestart:
-      return message_response("restarted");
     default:
-      return message_response("stopped");
+      return message_response("restarted");
   }
+}
+
+Result<ControlResponse> CommandExecutor::stop(const OpContext& ctx, const StopRequest& request) {
+  Supervisor& vm = supervisor_;
+  const StopEnd end = COVE_TRY(ask<StopEnd>(
+      ctx, vm.loop(), [&vm, request](Done<StopEnd> done) { vm.power().stop(request, std::move(done)); }));
+  ControlResponse response = message_response("stopped");
+  auto& told = *response.mutable_stop();
+  told.set_forced(end.forced);
+  if (!end.forced) return response;
+  told.set_reason(end.why);
+  for (auto& line : vm.console().last_lines(kTailLines)) {
+    if (!trim(line).empty()) told.set_last_line(std::string(trim(line)));
+  }
+  return response;
 }
 
 Result<ControlResponse> CommandExecutor::wait(const OpContext& ctx, const ControlRequest& request) {
@@ -140,13 +153,17 @@ Result<ControlResponse> CommandExecutor::wait(const OpContext& ctx, const Contro
   }
   constexpr std::uint64_t kLongest = 7 * 24 * 3600 * 1000ULL;
   const auto timeout = std::chrono::milliseconds(std::min(request.wait().timeout_ms(), kLongest));
-  const auto waited = facts.wait(ctx.with_timeout(timeout), name);
+  // What a guest that stands still has shown before says nothing about now.
+  const bool of_guest = name != fact::kProcess;
+  const bool held = of_guest && COVE_TRY(take_snapshot(ctx, supervisor_)).state == MachineState::kPaused;
+  const auto waited = held ? Result<void>(Error(Code::kDeadlineExceeded, "the vm is paused"))
+                           : facts.wait(ctx.with_timeout(timeout), name);
   if (!waited.ok() && waited.error().code() != Code::kDeadlineExceeded) return waited.error();
 
   ControlResponse response;
   auto& answer = *response.mutable_wait();
-  answer.set_met(waited.ok());
   VmSnapshot now = COVE_TRY(take_snapshot(ctx, supervisor_));
+  answer.set_met(waited.ok() && !(of_guest && now.state == MachineState::kPaused));
   answer.set_state(std::string(to_string(now.state)));
   answer.set_reason(std::move(now.reason));
   answer.set_hint(std::move(now.hint));
@@ -159,6 +176,15 @@ Result<ControlResponse> CommandExecutor::wait(const OpContext& ctx, const Contro
     for (auto& line : supervisor_.console().last_lines(kTailLines)) answer.add_console_tail(std::move(line));
   }
   return response;
+}
+
+Result<ControlResponse> CommandExecutor::port_forward(const OpContext& ctx, const ControlRequest& request) {
+  Supervisor& vm = supervisor_;
+  const auto& command = request.port_forward();
+  if (!command.lasting()) return serve_port_forward(*vm.network(), command);
+  return ask<ControlResponse>(ctx, vm.loop(), [&vm, command](const Done<ControlResponse>& done) {
+    done(serve_lasting_forward(*vm.network(), vm.directory(), command));
+  });
 }
 
 Result<ControlResponse> CommandExecutor::console_attach(const ControlRequest& request, ControlReply& reply) {

@@ -18,7 +18,9 @@ class CommandExecutor final : public ControlHandler {
   Result<ControlResponse> dispatch(const OpContext& ctx, const Verb& verb, const ControlRequest& request,
                                    ControlReply& reply);
   Result<ControlResponse> power(const OpContext& ctx, const Verb& verb, const ControlRequest& request);
+  Result<ControlResponse> stop(const OpContext& ctx, const StopRequest& request);
   Result<ControlResponse> wait(const OpContext& ctx, const ControlRequest& request);
+  Result<ControlResponse> port_forward(const OpContext& ctx, const ControlRequest& request);
   Result<ControlResponse> console_attach(const ControlRequest& request, ControlReply& reply);
 
   Supervisor& supervisor_;

@@ -18,11 +18,24 @@ FactState& FactBoard::Board::find(std::string_view name) {
   check_failed("a fact of this board", __FILE__, __LINE__);
 }
 
+namespace {
+
+// What is known of a fact before anything has happened.
+std::string_view not_yet(std::string_view name) {
+  if (name == fact::kProcess) return "its engine is not running yet";
+  if (name == fact::kKernel) return "nothing on its console yet";
+  if (name == fact::kAgent) return "it has not answered yet";
+  return "waits for the agent";
+}
+
+}  // namespace
+
 FactBoard::FactBoard(std::vector<std::string_view> names) {
   board_.with([&](Board& board) {
     for (const auto name : names) {
       FactState state;
       state.name = name;
+      state.evidence = not_yet(name);
       board.facts.push_back(std::move(state));
     }
   });

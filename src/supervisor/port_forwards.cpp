@@ -1,5 +1,9 @@
 #include "supervisor/port_forwards.h"
 
+#include <algorithm>
+#include <optional>
+
+#include "model/forward_list.h"
 #include "supervisor/status_report.h"
 
 namespace cove {
@@ -31,11 +35,8 @@ ControlResponse list(UserNetwork& network) {
   return response;
 }
 
-}  // namespace
-
-Result<ControlResponse> serve_port_forward(UserNetwork& network, const PortForwardCommand& command) {
+Result<ForwardSpec> spec_from(const PortForwardCommand& command) {
   constexpr std::uint32_t kMaxPort = 65535;
-  if (command.action() == "list") return list(network);
   if (command.host_port() > kMaxPort || command.guest_port() > kMaxPort) {
     return Error(Code::kInvalidArgument, "a port is at most 65535");
   }
@@ -43,6 +44,81 @@ Result<ControlResponse> serve_port_forward(UserNetwork& network, const PortForwa
   if (!command.host_address().empty()) forward.host_address = command.host_address();
   forward.host_port = static_cast<std::uint16_t>(command.host_port());
   forward.guest_port = static_cast<std::uint16_t>(command.guest_port());
+  return forward;
+}
+
+// The open one that was configured as `wanted`; for any free host port, one that nobody asked for by number.
+std::optional<ForwardSpec> open_one(const UserNetwork& network, const PortForward& wanted,
+                                    const std::vector<PortForward>& configured) {
+  for (const auto& forward : network.forwards()) {
+    if (forward.host_address != wanted.host_address) continue;
+    if (wanted.host_port != 0 && forward.host_port == wanted.host_port) return forward;
+    if (wanted.host_port != 0 || forward.guest_port != wanted.guest_port) continue;
+    const bool by_number = std::any_of(configured.begin(), configured.end(),
+                                       [&](auto& other) { return other.host_port == forward.host_port; });
+    if (!by_number) return forward;
+  }
+  return std::nullopt;
+}
+
+// What leads elsewhere from the same host port gives way, and comes back if the new one cannot be opened.
+Result<ForwardSpec> open_in_place(UserNetwork& network, const ForwardSpec& forward,
+                                  const std::vector<PortForward>& configured) {
+  const auto before =
+      open_one(network, {forward.host_address, forward.host_port, forward.guest_port}, configured);
+  if (before && before->guest_port == forward.guest_port) return *before;
+  if (before) COVE_TRY(network.remove_forward(before->host_address, before->host_port));
+  auto opened = network.add_forward(forward);
+  if (!opened.ok() && before) static_cast<void>(network.add_forward(*before));
+  return opened;
+}
+
+// By the number it was configured with, or the number it has now.
+std::vector<PortForward> take_configured(const UserNetwork& network, std::vector<PortForward>& configured,
+                                         std::uint16_t port) {
+  auto taken = take_forwards(configured, port);
+  if (!taken.empty()) return taken;
+  for (const auto& forward : network.forwards()) {
+    const PortForward any{forward.host_address, 0, forward.guest_port};
+    const auto same = std::find(configured.begin(), configured.end(), any);
+    if (forward.host_port != port) continue;
+    taken.push_back({forward.host_address, forward.host_port, forward.guest_port});
+    if (same != configured.end()) configured.erase(same);
+  }
+  return taken;
+}
+
+}  // namespace
+
+Result<ControlResponse> serve_lasting_forward(UserNetwork& network, const VmDirectory& directory,
+                                              const PortForwardCommand& command) {
+  const ForwardSpec forward = COVE_TRY(spec_from(command));
+  auto config = COVE_TRY(directory.load_config());
+  if (command.action() == "start" && forward.guest_port != 0) {
+    const ForwardSpec opened = COVE_TRY(open_in_place(network, forward, config.forwards));
+    put_forward(config.forwards, {forward.host_address, forward.host_port, forward.guest_port});
+    COVE_TRY(directory.save_config(config));
+    ControlResponse response = message_response("forwarding " + arrow(opened));
+    add(response, opened);
+    return response;
+  }
+  if (command.action() != "stop") return Error(Code::kInvalidArgument, "a lasting forward: start or stop");
+  const std::string port = std::to_string(forward.host_port);
+  const auto before = config.forwards;
+  const auto taken = take_configured(network, config.forwards, forward.host_port);
+  if (taken.empty()) return Error(Code::kNotFound, "no forward on host port " + port);
+  for (const auto& gone : taken) {
+    if (const auto open = open_one(network, gone, before)) {
+      COVE_TRY(network.remove_forward(open->host_address, open->host_port));
+    }
+  }
+  COVE_TRY(directory.save_config(config));
+  return message_response("stopped forwarding " + port);
+}
+
+Result<ControlResponse> serve_port_forward(UserNetwork& network, const PortForwardCommand& command) {
+  if (command.action() == "list") return list(network);
+  const ForwardSpec forward = COVE_TRY(spec_from(command));
   const std::string port = std::to_string(forward.host_port);
   if (command.action() == "start") {
     if (forward.guest_port == 0) return Error(Code::kInvalidArgument, "host_port and guest_port required");

@@ -5,6 +5,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -110,7 +111,8 @@ Result<void> Supervisor::prepare() {
     loop_->post([this, reason] { console_panicked(reason); });
   };
   console_ = COVE_TRY(ConsoleHub::create(relay_->loop(), directory.serial_log(), std::move(handlers)));
-  agent_ = std::make_unique<AgentKeeper>(relay_->loop(), parts_.make_agent, std::move(greeting), *facts_);
+  agent_ = std::make_unique<AgentKeeper>(relay_->loop(), parts_.make_agent, std::move(greeting), *facts_,
+                                         [this] { loop_->post([this] { power_->agent_appeared(); }); });
   VmPower::Surroundings& surroundings = *this;
   power_ = std::make_unique<VmPower>(*loop_, parts_.hypervisor, spec, surroundings);
   return {};
@@ -123,7 +125,8 @@ Result<void> Supervisor::pin_machine_type() {
     config_.machine_type = parts_.hypervisor.default_machine_type(config_.arch);
     return options_.directory.save_config(config_).context("pinning the machine type");
   }
-  if (parts_.hypervisor.has_machine_type(config_.machine_type)) return {};
+  const auto known = parts_.hypervisor.machine_types(config_.arch);
+  if (std::find(known.begin(), known.end(), config_.machine_type) != known.end()) return {};
   return Error(Code::kFailedPrecondition, "vm \"" + name().str() + "\" is a machine of type " +
                                               config_.machine_type + ", which " +
                                               parts_.hypervisor.describe() + " does not have")

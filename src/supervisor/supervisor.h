@@ -64,6 +64,7 @@ class Supervisor final : private VmPower::Surroundings {
   const std::string& guest_address() const { return guest_address_; }  // empty without a network
   const VmConfig& config() const { return config_; }
   const VmName& name() const { return options_.directory.name(); }
+  const VmDirectory& directory() const { return options_.directory; }
   const SupervisorParts& parts() const { return parts_; }
   std::filesystem::path token_path() const { return options_.directory.token_path(); }
   std::map<std::string, std::uint64_t> metrics() const;

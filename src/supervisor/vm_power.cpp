@@ -1,12 +1,15 @@
 #include "supervisor/vm_power.h"
 
 #include "base/log.h"
+#include "format/duration.h"
 
 namespace cove {
 namespace {
 
 // How long an agent that took the wish may leave the guest running before the power button is tried too.
 constexpr int kButtonShare = 2;
+// A kernel or a systemd that is still booting loses a button that is pressed.
+constexpr auto kAskAgain = std::chrono::seconds(2);
 
 }  // namespace
 
@@ -84,46 +87,78 @@ void VmPower::press_button() {
   });
 }
 
-void VmPower::force() {
+void VmPower::force(std::string why) {
   stop_->request.manner = StopRequest::Manner::kForce;
   stop_->force_timer.reset();
+  stop_->again_timer.reset();
+  stop_->end = {true, std::move(why)};
   machine_->stop(StopMode::kForce, [](Result<void> ended) {
     if (!ended.ok()) log_error("stopping by force failed", {{"reason", ended.error().message()}});
   });
 }
 
-void VmPower::stop(StopRequest request, Done<void> done) {
+void VmPower::stop(StopRequest request, Done<StopEnd> done) {
   if (machine_ == nullptr) {
-    auto outcome = ended_ ? Result<void>() : Result<void>(wrong_state("stop"));
-    return later(std::move(done), std::move(outcome));
+    if (!done) return;
+    auto outcome = ended_ ? Result<StopEnd>(StopEnd{}) : Result<StopEnd>(wrong_state("stop"));
+    return loop_.post([done = std::move(done), outcome = std::move(outcome)] { done(outcome); });
   }
   using Manner = StopRequest::Manner;
   const bool harder = !stop_ || request.manner > stop_->request.manner;
   if (!stop_) stop_.emplace();
   if (done) stop_->done.push_back(std::move(done));
   if (!harder) return;
-  // A guest that has not started, or stands still because of its disk, cannot hear.
-  const bool deaf = state() == MachineState::kStarting ||
-                    (state() == MachineState::kPaused && !machine_->pause_reason().empty());
   stop_->request = request;
-  if (request.manner == Manner::kForce || deaf || request.timeout.count() <= 0) return force();
+  if (request.manner == Manner::kForce) return force("as asked");
+  // A guest that has not started, or stands still because of its disk, cannot hear.
+  if (state() == MachineState::kStarting) return force("the guest had not started yet");
+  if (state() == MachineState::kPaused && !machine_->pause_reason().empty()) {
+    return force("the guest stands still: " + machine_->pause_reason());
+  }
+  if (request.timeout.count() <= 0) return force("the guest was given no time");
   stop_->force_at = std::chrono::steady_clock::now() + request.timeout;
-  stop_->force_timer = loop_.after(request.timeout, [this] {
+  stop_->force_timer = loop_.after(request.timeout, [this, given = request.timeout] {
     log_warn("the guest did not stop in time", {});
-    force();
+    force("the guest did not shut down within " + format_duration(given));
   });
-  const bool running = state() == MachineState::kRunning;
-  if (request.manner == Manner::kButton || !running) return press_button();
+  ask_guest();
+}
+
+void VmPower::ask_guest() {
+  stop_->again_timer = loop_.after(kAskAgain, [this] { ask_guest(); });
+  if (ask_agent_to_stop()) return;
+  // A guest that is going down is left alone for a while.
+  const auto left = stop_->force_at - std::chrono::steady_clock::now();
+  if (stop_->agent == Stop::Agent::kTook && left > stop_->request.timeout / kButtonShare) return;
+  press_button();
+}
+
+bool VmPower::ask_agent_to_stop() {
+  const bool may = stop_->request.manner == StopRequest::Manner::kAsk &&
+                   stop_->agent == Stop::Agent::kUnasked && state() == MachineState::kRunning;
+  if (!may) return false;
   // Called on the agent's thread, maybe after this object's end: only the loop, which outlives both, is
   // touched.
   auto answered = [this, &loop = loop_, alive = std::weak_ptr<char>(alive_)](Result<void> asked) {
     loop.post([this, alive, asked] {
-      if (alive.expired() || machine_ == nullptr || !stop_ || asked.ok()) return;
-      log_warn("the agent did not take the wish to stop", {{"reason", asked.error().message()}});
-      if (stop_->request.manner == StopRequest::Manner::kAsk) press_button();
+      if (!alive.expired() && machine_ != nullptr && stop_) agent_answered(asked);
     });
   };
-  if (!surroundings_.ask_agent(Surroundings::Wish::kPowerOff, std::move(answered))) press_button();
+  if (!surroundings_.ask_agent(Surroundings::Wish::kPowerOff, std::move(answered))) return false;
+  stop_->agent = Stop::Agent::kAsked;
+  return true;
+}
+
+void VmPower::agent_answered(const Result<void>& asked) {
+  if (stop_->agent != Stop::Agent::kAsked) return;  // an answer of the guest before its reboot
+  stop_->agent = asked.ok() ? Stop::Agent::kTook : Stop::Agent::kUnasked;
+  if (asked.ok()) return;
+  log_warn("the agent did not take the wish to stop", {{"reason", asked.error().message()}});
+  if (stop_->request.manner == StopRequest::Manner::kAsk) press_button();
+}
+
+void VmPower::agent_appeared() {
+  if (stop_ && machine_ != nullptr) ask_agent_to_stop();
 }
 
 void VmPower::give_up(std::string why) {
@@ -131,7 +166,7 @@ void VmPower::give_up(std::string why) {
   given_up_ = std::move(why);
   log_warn("the guest cannot go on", {{"reason", *given_up_}});
   if (!stop_) stop_.emplace();
-  force();
+  force(*given_up_);
 }
 
 void VmPower::restart(StopRequest request, Done<void> done) {
@@ -167,6 +202,7 @@ void VmPower::restart(StopRequest request, Done<void> done) {
 }
 
 void VmPower::guest_started_over() {
+  if (stop_) stop_->agent = Stop::Agent::kUnasked;
   if (!reboot_) return;
   Done<void> done = std::move(reboot_->done);
   reboot_.reset();
@@ -209,7 +245,7 @@ void VmPower::machine_gone(VmEnd end) {
   }
   ended_ = true;
   if (stop) {
-    for (auto& done : stop->done) done({});
+    for (auto& done : stop->done) done(stop->end);
   }
   const Error over(Code::kAborted, "the vm ended: " + end.text);
   if (reboot) reboot->done(over);

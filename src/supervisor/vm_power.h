@@ -24,6 +24,12 @@ struct StopRequest {
   std::chrono::milliseconds timeout = std::chrono::seconds(60);
 };
 
+// How a stop came to its end.
+struct StopEnd {
+  bool forced = false;
+  std::string why{};  // it was forced: "the guest did not shut down within 30s"
+};
+
 // How a machine ended, once and for all.
 struct VmEnd {
   MachineState state = MachineState::kStopped;  // or kCrashed
@@ -58,8 +64,11 @@ class VmPower {
   void resume(Done<void> done);
   // Presses the power button.
   void request_stop(Done<void> done);
-  // Done when the machine is gone. A second stop that is harder than one under way takes its place.
-  void stop(StopRequest request, Done<void> done);
+  // Done when the machine is gone. A second stop that is harder than one under way takes its place. A guest
+  // that is still booting does not hear yet, so it is asked again until it goes.
+  void stop(StopRequest request, Done<StopEnd> done);
+  // There is an agent now: a stop under way goes through it.
+  void agent_appeared();
   // Done when the guest has started over. kAsk and kButton: by its own reboot, else through power off;
   // kForce: through the end of the machine.
   void restart(StopRequest request, Done<void> done);
@@ -78,7 +87,12 @@ class VmPower {
     StopRequest request;
     std::chrono::steady_clock::time_point force_at;
     Registration force_timer;
-    std::vector<Done<void>> done;
+    Registration again_timer;
+    // The agent: nobody has asked it, it is being asked, it has said that the guest goes down.
+    enum class Agent : std::uint8_t { kUnasked, kAsked, kTook };
+    Agent agent = Agent::kUnasked;
+    StopEnd end;
+    std::vector<Done<StopEnd>> done;
   };
   struct Reboot {
     Done<void> done;
@@ -90,7 +104,10 @@ class VmPower {
   void on_event(const MachineEvent& event);
   void machine_gone(VmEnd end);
   void press_button();
-  void force();
+  void ask_guest();
+  bool ask_agent_to_stop();
+  void agent_answered(const Result<void>& asked);
+  void force(std::string why);
   void guest_started_over();
   void later(Done<void> done, Result<void> result);
   Error wrong_state(const char* what) const;

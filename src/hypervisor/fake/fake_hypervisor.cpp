@@ -16,9 +16,7 @@ class FakeHypervisor final : public Hypervisor {
   std::string default_machine_type(Arch arch) const override {
     return "fake-" + std::string(to_string(arch));
   }
-  bool has_machine_type(std::string_view type) const override {
-    return type == default_machine_type(Arch::kX86_64) || type == default_machine_type(Arch::kAarch64);
-  }
+  std::vector<std::string> machine_types(Arch arch) const override { return {default_machine_type(arch)}; }
   std::string describe() const override { return "the fake engine"; }
 
   // The same devices as the real thing, so that what is shown of a fake VM looks like one.
@@ -62,6 +60,10 @@ Result<FakeOptions> FakeOptions::from_json(const Json& json) {
       options.latency = std::chrono::milliseconds(number);
     } else if (name == "crash_after_ms" && small_number) {
       options.crash_after = std::chrono::milliseconds(number);
+    } else if (name == "deaf_ms" && small_number) {
+      options.deaf_for = std::chrono::milliseconds(number);
+    } else if (name == "agent_after_ms" && small_number) {
+      options.agent_after = std::chrono::milliseconds(number);
     } else if (name == "fail_from" && small_number) {
       options.fail_from = static_cast<std::uint32_t>(number);
     } else if (name == "fail" && value.is_string()) {

@@ -43,12 +43,17 @@ struct FakeOptions {
   std::uint32_t fail_from = 1;
   std::optional<std::chrono::milliseconds> crash_after{};  // after the vCPUs first ran
   PowerButton power_button = PowerButton::kObeyed;
+  // As in a guest that is still booting: from its start a button is lost for so long, and the agent comes so
+  // late.
+  std::chrono::milliseconds deaf_for{0};
+  std::chrono::milliseconds agent_after{0};
   std::vector<std::string> boot_lines = {"[    0.000000] Linux version 0.0-fake", "fake login: "};
   bool has_agent = true;                                              // false: `guest` is not made
   std::function<std::unique_ptr<FakeGuest>(FakeGuestPorts)> guest{};  // empty: the agent port stays silent
 
-  // {"latency_ms","fail","fail_from","crash_after_ms","power_button":"obeyed"|"ignored","boot_lines",
-  // "agent":false}; unknown members are refused, so that a test's typing mistake shows.
+  // {"latency_ms","fail","fail_from","crash_after_ms","power_button":"obeyed"|"ignored","deaf_ms",
+  // "agent_after_ms","boot_lines","agent":false}; unknown members are refused, so that a test's typing
+  // mistake shows.
   static Result<FakeOptions> from_json(const Json& json);
 };
 

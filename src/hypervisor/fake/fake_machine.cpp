@@ -132,8 +132,14 @@ void FakeMachine::boot() {
 
 void FakeMachine::boot_guest() {
   for (const auto& line : options_.boot_lines) print(line + "\r\n");
-  if (!options_.guest || !options_.has_agent) return;
+  hears_from_ = std::chrono::steady_clock::now() + options_.deaf_for;
   guest_.reset();
+  if (!options_.guest || !options_.has_agent) return;
+  if (options_.agent_after.count() == 0) return start_agent();
+  agent_timer_ = loop_.after(options_.agent_after, [this] { start_agent(); });
+}
+
+void FakeMachine::start_agent() {
   FakeGuestPorts ports;
   if (sockets_.engine.agent) {
     // A copy: a guest that reboots opens its port anew.
@@ -165,6 +171,7 @@ void FakeMachine::press_power_button() {
   pause_reason_.clear();
   set_state(MachineState::kRunning, "");
   if (options_.power_button == FakeOptions::PowerButton::kIgnored) return print("power button ignored\r\n");
+  if (std::chrono::steady_clock::now() < hears_from_ || power_timer_) return;
   power_timer_ = loop_.after(options_.latency, [this] { switched_off(); });
 }
 
@@ -197,6 +204,7 @@ void FakeMachine::end(MachineState state, std::string text, std::vector<std::str
   guest_.reset();
   power_timer_.reset();
   crash_timer_.reset();
+  agent_timer_.reset();
   flush_console();
   console_input_.reset();
   console_output_.reset();

@@ -51,6 +51,7 @@ class FakeMachine final : public Machine {
   Error wrong_state(std::string_view what) const;
   void boot();
   void boot_guest();
+  void start_agent();
   void press_power_button();
   void power_off(std::string reason);
   void reboot();
@@ -84,6 +85,8 @@ class FakeMachine final : public Machine {
   Registration console_output_;
   Registration power_timer_;
   Registration crash_timer_;
+  Registration agent_timer_;
+  std::chrono::steady_clock::time_point hears_from_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // false once destroyed
 };
 

@@ -1,6 +1,5 @@
 #include "hypervisor/qemu/qemu_hypervisor.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "hypervisor/qemu/qemu_machine.h"
@@ -16,9 +15,8 @@ class QemuHypervisor final : public Hypervisor {
   std::string default_machine_type(Arch arch) const override {
     return versioned_machine_type(arch, host_.version);
   }
-  bool has_machine_type(std::string_view type) const override {
-    const auto& all = host_.machine_types;
-    return std::find(all.begin(), all.end(), type) != all.end();
+  std::vector<std::string> machine_types(Arch arch) const override {
+    return arch == host_.arch ? host_.machine_types : std::vector<std::string>();
   }
   std::string describe() const override { return "QEMU " + host_.version + " (" + host_.binary + ")"; }
   Result<MachineSpec> plan(const VmConfig& config, const MachinePaths& paths) const override {
