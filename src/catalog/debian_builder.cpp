@@ -27,8 +27,8 @@ constexpr std::size_t kMaxProgramBytes = 64 * kMiB;
 constexpr std::string_view kCodename = "bookworm";
 
 Result<GuestKernel> kernel_of(const ImageRef& ref) {
-  if (ref.str() == "debian:12") return GuestKernel::kCloud;
-  if (ref.str() == "debian:12-full") return GuestKernel::kFull;
+  if (ref.str() == kBuildableImages[0]) return GuestKernel::kCloud;
+  if (ref.str() == kBuildableImages[1]) return GuestKernel::kFull;
   return Error(Code::kNotFound, "no image " + ref.str() + " can be built")
       .hint("there are debian:12 and debian:12-full");
 }

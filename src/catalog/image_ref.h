@@ -1,8 +1,10 @@
 // ImageRef: the name of an image as a user writes it: "debian:12", "debian:12-full". A value.
 #pragma once
 
+#include <array>
 #include <compare>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 
@@ -19,6 +21,8 @@ struct ImageRef {
   auto operator<=>(const ImageRef&) const = default;
 };
 
+// What `cove image build` knows to make.
+inline constexpr std::array<std::string_view, 2> kBuildableImages{"debian:12", "debian:12-full"};
 // What `cove up` uses when nothing is said.
 inline constexpr std::string_view kDefaultImage = "debian:12";
 

@@ -24,6 +24,7 @@ struct Invocation {
 
   OpContext context() const { return {env.cancel, {}}; }
   bool json() const { return flags.is_set("json"); }
+  void tell(const Deed& deed) { out.tell(deed, json() ? Form::kJson : Form::kText); }
   // Marks an error as the caller's mistake: exit status 2 instead of 1.
   Error usage(Error error) {
     was_usage_error = true;

@@ -20,7 +20,7 @@ Result<CachedImage> make_fake_image(const OpContext& ctx, const Environment& env
   const auto lock = COVE_TRY(cache.lock_for_build(ctx, ref));
   if (auto found = COVE_TRY(cache.find(ref))) return std::move(*found);
   auto folder = COVE_TRY(cache.scratch(ref));
-  constexpr std::uint64_t kBytes = std::uint64_t{16} << 20U;
+  constexpr std::uint64_t kBytes = std::uint64_t{2} << 30U;
   COVE_TRY(DiskImage::create(folder.path() / "disk.raw", DiskFormat::kRaw, kBytes));
   COVE_TRY(write_file_atomic(folder.path() / "vmlinuz", "fake kernel\n", 0600));
   COVE_TRY(write_file_atomic(folder.path() / "initrd.img", "fake initial RAM disk\n", 0600));
@@ -66,13 +66,26 @@ Result<void> run_fetch(const OpContext& ctx, const Environment& env, const Image
   return Error(Code::kInternal, "cove-fetch ended with " + status.describe() + " without saying why");
 }
 
+// The steps of a larger one, which each names first.
+class StepsOf final : public Progress {
+ public:
+  StepsOf(std::string whole, Progress& shown) : whole_(std::move(whole)), shown_(shown) {}
+  void step(std::string_view what) override { shown_.step(whole_ + ": " + std::string(what)); }
+  void amount(std::uint64_t done, std::uint64_t total) override { shown_.amount(done, total); }
+
+ private:
+  std::string whole_;
+  Progress& shown_;
+};
+
 }  // namespace
 
 Result<CachedImage> build_image(const OpContext& ctx, const Environment& env, const ImageRef& ref,
                                 Rebuild rebuild, Progress& progress) {
   progress.step("building image " + ref.str());
   if (env.backend == "fake") return make_fake_image(ctx, env, ref);
-  COVE_TRY(run_fetch(ctx, env, ref, rebuild, progress).context("building image " + ref.str()));
+  StepsOf steps("building image " + ref.str(), progress);
+  COVE_TRY(run_fetch(ctx, env, ref, rebuild, steps).context("building image " + ref.str()));
   auto built = COVE_TRY(ImageCache(env.home).find(ref));
   if (!built)
     return Error(Code::kInternal, "cove-fetch reported success, but there is no image " + ref.str());

@@ -2,9 +2,12 @@
 
 #include <string.h>
 
+#include <algorithm>
+
 #include "base/files.h"
 #include "base/strings.h"
-#include "catalog/image_ref.h"
+#include "catalog/boot_disk.h"
+#include "catalog/image_cache.h"
 #include "cli/forward_flag.h"
 #include "cli/terminal.h"
 #include "provision/password.h"
@@ -25,7 +28,8 @@ Result<std::string> first_line_of(Invocation& inv, const std::string& file) {
 }
 
 // The clear password, gone when this returns its hash; "" = none was given and none is asked for.
-Result<std::string> password_hash_from(Invocation& inv, const std::string& user, AskPassword ask) {
+Result<std::string> password_hash_from(Invocation& inv, const std::string& user, AskPassword ask,
+                                       const std::string& known_hash) {
   const auto& flags = inv.flags;
   if (flags.given("password") && flags.given("password-file")) {
     return inv.usage("-password and -password-file exclude each other");
@@ -46,7 +50,7 @@ Result<std::string> password_hash_from(Invocation& inv, const std::string& user,
   } else {
     return std::string();
   }
-  auto hash = hash_password(clear);
+  auto hash = password_matches(clear, known_hash) ? Result<std::string>(known_hash) : hash_password(clear);
   ::explicit_bzero(clear.data(), clear.size());
   if (!hash.ok()) return inv.usage(std::move(hash).error());
   return hash;
@@ -87,6 +91,38 @@ Result<void> set_choices(Invocation& inv, VmConfig& config) {
   return {};
 }
 
+std::vector<std::string> image_names(const ImageCache& cache) {
+  std::vector<std::string> names(kBuildableImages.begin(), kBuildableImages.end());
+  const auto all = cache.list();
+  if (!all.ok()) return names;
+  for (const auto& entry : *all) {
+    for (const auto& ref : entry.refs) {
+      if (std::find(names.begin(), names.end(), ref.str()) == names.end()) names.push_back(ref.str());
+    }
+  }
+  return names;
+}
+
+// Before any work: what can neither be found nor built is a word mistyped, and a disk that is too small for
+// it is, too.
+Result<void> check_image(Invocation& inv, const ImageRef& ref, std::uint64_t disk_gb) {
+  const ImageCache cache(inv.env.home);
+  const auto cached = cache.find(ref);
+  const bool there = !cached.ok() || cached->has_value();
+  if (!there &&
+      std::find(kBuildableImages.begin(), kBuildableImages.end(), ref.str()) == kBuildableImages.end()) {
+    return inv.usage(
+        Error(Code::kNotFound, "there is no image \"" + std::string(inv.flags.text("image")) + "\"")
+            .hint("-image is one of: " + join(image_names(cache), ", ")));
+  }
+  const auto least = cached.ok() && *cached ? (*cached)->manifest.disk_bytes : BootDiskPlan{}.bytes;
+  if ((disk_gb << 30U) >= least) return {};
+  return inv.usage(Error(Code::kOutOfRange,
+                         "a disk of " + std::to_string(disk_gb) + " GB is too small for image " + ref.str())
+                       .hint("use -disk-size " +
+                             std::to_string((least + (std::uint64_t{1} << 30U) - 1) >> 30U) + " or more"));
+}
+
 Result<void> set_sizes(Invocation& inv, VmConfig& config) {
   const auto in_range = [&](const char* flag, std::uint64_t value, std::uint64_t most) -> Result<void> {
     if (value >= 1 && value <= most) return {};
@@ -103,19 +139,34 @@ Result<void> set_sizes(Invocation& inv, VmConfig& config) {
 
 }  // namespace
 
-Result<VmConfig> config_from_flags(Invocation& inv, AskPassword ask) {
+Result<void> check_constant_switches(Invocation& inv, std::initializer_list<std::string_view> names) {
+  const auto why = [](std::string_view name) {
+    if (name == "linux") return "guests are Linux here";
+    if (name == "headless") return "VMs have no window here";
+    return "up leaves the VM running in the background; 'cove run' keeps it in the foreground";
+  };
+  for (const auto name : names) {
+    if (!inv.flags.given(name) || inv.flags.is_set(name)) continue;
+    return inv.usage("-" + std::string(name) + "=false: " + why(name));
+  }
+  return {};
+}
+
+Result<VmConfig> config_from_flags(Invocation& inv, AskPassword ask, const std::string& known_hash) {
   VmConfig config;
+  COVE_TRY(check_constant_switches(inv, {"linux", "headless"}));
   COVE_TRY(set_sizes(inv, config));
   COVE_TRY(set_choices(inv, config));
   auto image = ImageRef::parse(inv.flags.text("image"));
   if (!image.ok()) return inv.usage(std::move(image).error());
+  COVE_TRY(check_image(inv, *image, config.disk_gb));
   config.image = image->str();
   config.user.name = inv.flags.given("user") ? std::string(inv.flags.text("user")) : image->family;
   if (auto checked = check_user_name(config.user.name); !checked.ok())
     return inv.usage(std::move(checked).error());
   config.user.admin = inv.flags.is_set("admin");
   config.user.ssh_keys = COVE_TRY(ssh_keys_from(inv));
-  config.user.password_hash = COVE_TRY(password_hash_from(inv, config.user.name, ask));
+  config.user.password_hash = COVE_TRY(password_hash_from(inv, config.user.name, ask, known_hash));
   return config;
 }
 

@@ -1,6 +1,8 @@
 // The flags that describe a new VM (up, install) and the configuration they make.
 #pragma once
 
+#include <initializer_list>
+
 #include "cli/command.h"
 #include "model/vm_config.h"
 
@@ -26,8 +28,18 @@ inline constexpr FlagSpec kNewVmFlags[] = {
     {"headless", FlagKind::kSwitch, "", "", ""},
 };
 
+// Switches for what is always so here; they are taken from command lines written elsewhere. Usage error for
+// one that is taken back ("-headless=false"), which nothing would obey.
+Result<void> check_constant_switches(Invocation& inv, std::initializer_list<std::string_view> names);
+
 enum class AskPassword : unsigned char { kNever, kIfWanted };
-// Mistakes are usage errors. May ask for a password on the terminal, so call it before any work.
-Result<VmConfig> config_from_flags(Invocation& inv, AskPassword ask);
+// Mistakes are usage errors. May ask for a password on the terminal, so call it before any work. A password
+// that `known_hash` was made of gets that very hash, so that it can be compared.
+Result<VmConfig> config_from_flags(Invocation& inv, AskPassword ask, const std::string& known_hash = {});
+
+// Of a VM that is there: kFailedPrecondition names each flag that was given and says something else than the
+// VM's configuration, and how to have it so.
+Result<void> check_flags_hold(const Invocation& inv, const std::string& vm, const VmConfig& has,
+                              const VmConfig& wanted);
 
 }  // namespace cove

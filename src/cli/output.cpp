@@ -24,6 +24,11 @@ void Output::note(std::string_view text) {
   static_cast<void>(write_all({}, err_, std::string(text) + "\n"));  // nowhere to report this one
 }
 
+void Output::tell(const Deed& deed, Form form) {
+  if (form == Form::kJson) return print_json(to_json(deed));
+  note(printable(deed.text.empty() ? deed.vm + ": " + deed.done : deed.text));
+}
+
 void Output::flush() {
   if (buffer_.empty()) return;
   if (!failure_) {
@@ -32,6 +37,18 @@ void Output::flush() {
     }
   }
   buffer_.clear();
+}
+
+Json versioned(const Json& object) {
+  Json whole = Json::object({{"version", 1}});
+  for (const auto& [name, value] : object.members()) whole.set(name, value);
+  return whole;
+}
+
+Json to_json(const Deed& deed) {
+  Json json = Json::object({{"name", deed.vm}, {"done", deed.done}, {"state", deed.state}});
+  for (const auto& [name, value] : deed.details.members()) json.set(name, value);
+  return versioned(json);
 }
 
 std::string format_table(const std::vector<std::vector<std::string>>& rows) {

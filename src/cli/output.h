@@ -13,6 +13,16 @@
 
 namespace cove {
 
+// What a command did to a VM: a line for people, an object for programs.
+struct Deed {
+  std::string vm;
+  std::string done;                 // "stopped", "renamed"
+  std::string state;                // the VM's afterwards: one of list's words, or "deleted"
+  std::string text{};               // for people; empty: the VM's name and `done`
+  Json details = Json::object({});  // further members
+};
+enum class Form : unsigned char { kText, kJson };
+
 class Output {
  public:
   Output(int out, int err) : out_(out), err_(err) {}
@@ -24,6 +34,8 @@ class Output {
   void print_line(std::string_view text);  // and a line feed
   void print_json(const Json& value);      // indented, one value
   void note(std::string_view text);        // one line on standard error
+  // kText: a line on standard error. kJson: an object on standard output; several VMs, several objects.
+  void tell(const Deed& deed, Form form);
   void flush();
   std::optional<Error> failure() const { return failure_; }
 
@@ -33,6 +45,11 @@ class Output {
   std::string buffer_;
   std::optional<Error> failure_;
 };
+
+// {"version":1,"name":...,"done":...,"state":..., and the details}
+Json to_json(const Deed& deed);
+// The object with "version":1 before its members, as every command prints it.
+Json versioned(const Json& object);
 
 // A table with left-aligned columns two blanks apart; the first row is the head. Column widths count code
 // points.

@@ -1,6 +1,8 @@
 #include "cli/supervisor_calls.h"
 
+#include <algorithm>
 #include "base/clock.h"
+
 #include "cli/vm_end.h"
 #include "control/control_client.h"
 #include "proto/control.pb.h"
@@ -24,6 +26,26 @@ Result<void> ask_plain(const OpContext& ctx, const VmDirectory& vm, const char* 
   request.set_type(type);
   COVE_TRY(ask(ctx.with_timeout(kQuick), vm, request));
   return {};
+}
+
+// The supervisor speaks as the protocol wants it, of "VM in state: x"; a person gets the name and the next
+// step.
+Result<void> in_our_words(const OpContext& ctx, const VmDirectory& vm, MachineState wanted,
+                          Result<void> outcome) {
+  if (outcome.ok() || outcome.error().code() != Code::kFailedPrecondition) return outcome;
+  const auto now = ask_status(ctx.with_timeout(kQuick), vm);
+  if (!now.ok() || (now->state != wanted && now->state != MachineState::kStarting)) return outcome;
+  const auto& name = vm.name().str();
+  if (now->state == MachineState::kStarting) {
+    return Error(Code::kFailedPrecondition, "vm \"" + name + "\" is still starting")
+        .hint("wait for it: cove wait -for kernel " + name);
+  }
+  if (wanted == MachineState::kPaused) {
+    return Error(Code::kFailedPrecondition, "vm \"" + name + "\" is paused already")
+        .hint("let it run: cove resume " + name);
+  }
+  return Error(Code::kFailedPrecondition, "vm \"" + name + "\" is running, not paused")
+      .hint("hold it still: cove pause " + name + "\nits state: cove status " + name);
 }
 
 std::uint64_t milliseconds(std::chrono::nanoseconds span) {
@@ -80,16 +102,46 @@ Result<LiveStatus> ask_status(const OpContext& ctx, const VmDirectory& vm) {
   return status_from(response.status_detail());
 }
 
-Result<void> ask_pause(const OpContext& ctx, const VmDirectory& vm) { return ask_plain(ctx, vm, "pause"); }
-Result<void> ask_resume(const OpContext& ctx, const VmDirectory& vm) { return ask_plain(ctx, vm, "resume"); }
+Result<void> ask_pause(const OpContext& ctx, const VmDirectory& vm) {
+  return in_our_words(ctx, vm, MachineState::kPaused, ask_plain(ctx, vm, "pause"));
+}
+Result<void> ask_resume(const OpContext& ctx, const VmDirectory& vm) {
+  return in_our_words(ctx, vm, MachineState::kRunning, ask_plain(ctx, vm, "resume"));
+}
 
-Result<void> ask_stop(const OpContext& ctx, const VmDirectory& vm, StopMode mode,
-                      std::chrono::nanoseconds patience) {
+Result<VmStopped> ask_stop(const OpContext& ctx, const VmDirectory& vm, StopMode mode,
+                           std::chrono::nanoseconds patience) {
   ControlRequest request;
   request.set_type("stop");
   request.mutable_stop()->set_mode(mode == StopMode::kAsk ? "ask" : "force");
-  request.mutable_stop()->set_timeout_ms(milliseconds(patience));
-  COVE_TRY(ask(ctx.with_timeout(patience + kSlack), vm, request));
+  // On the wire 0 stands for the usual time.
+  request.mutable_stop()->set_timeout_ms(std::max<std::uint64_t>(1, milliseconds(patience)));
+  const auto response = COVE_TRY(ask(ctx.with_timeout(patience + kSlack), vm, request));
+  const auto& end = response.stop();
+  return VmStopped{end.forced(), end.reason(), end.last_line()};
+}
+
+Result<void> ask_open_forward(const OpContext& ctx, const VmDirectory& vm, const PortForward& forward) {
+  ControlRequest request;
+  request.set_type("port-forward");
+  auto& command = *request.mutable_port_forward();
+  command.set_action("start");
+  command.set_host_address(forward.host_address);
+  command.set_host_port(forward.host_port);
+  command.set_guest_port(forward.guest_port);
+  command.set_lasting(true);
+  COVE_TRY(ask(ctx.with_timeout(kQuick), vm, request));
+  return {};
+}
+
+Result<void> ask_close_forward(const OpContext& ctx, const VmDirectory& vm, std::uint16_t port) {
+  ControlRequest request;
+  request.set_type("port-forward");
+  auto& command = *request.mutable_port_forward();
+  command.set_action("stop");
+  command.set_host_port(port);
+  command.set_lasting(true);
+  COVE_TRY(ask(ctx.with_timeout(kQuick), vm, request));
   return {};
 }
 

@@ -55,14 +55,24 @@ struct WaitOutcome {
   std::vector<std::string> console_tail{};
 };
 
+// How a VM came to its end.
+struct VmStopped {
+  bool forced = false;
+  std::string why{};        // it was forced: "the guest did not shut down within 30s"
+  std::string last_line{};  // of its console, when forced; may be empty
+};
+
 enum class StopMode : unsigned char { kAsk, kForce };
 
 Result<LiveStatus> ask_status(const OpContext& ctx, const VmDirectory& vm);
 Result<void> ask_pause(const OpContext& ctx, const VmDirectory& vm);
 Result<void> ask_resume(const OpContext& ctx, const VmDirectory& vm);
 // Returns when the guest has ended; after `patience` it is ended by force.
-Result<void> ask_stop(const OpContext& ctx, const VmDirectory& vm, StopMode mode,
-                      std::chrono::nanoseconds patience);
+Result<VmStopped> ask_stop(const OpContext& ctx, const VmDirectory& vm, StopMode mode,
+                           std::chrono::nanoseconds patience);
+// A forward of a running VM, now and at every later start. host_port of the one to close: as take_forwards().
+Result<void> ask_open_forward(const OpContext& ctx, const VmDirectory& vm, const PortForward& forward);
+Result<void> ask_close_forward(const OpContext& ctx, const VmDirectory& vm, std::uint16_t port);
 // Waits for the fact, also while the supervisor is still starting. A fact that did not come is a value.
 Result<WaitOutcome> ask_wait(const OpContext& ctx, const VmDirectory& vm, std::string_view fact,
                              std::chrono::nanoseconds timeout);

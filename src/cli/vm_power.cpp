@@ -15,23 +15,6 @@ namespace {
 constexpr auto kStartLimit = std::chrono::seconds(120);
 constexpr auto kEndLimit = std::chrono::seconds(20);
 
-Result<void> check_startable(const VmDirectory& vm) {
-  const auto seen = vm.observe();
-  const auto& name = vm.name().str();
-  switch (seen.state) {
-    case MachineState::kStopped:
-    case MachineState::kCrashed:  // its disk is as after a power cut; starting it is the cure
-    case MachineState::kSuspended:
-      return {};
-    case MachineState::kCreating:
-    case MachineState::kBroken:
-      return not_running_error(vm, seen);
-    default:
-      return Error(Code::kFailedPrecondition, "vm \"" + name + "\" is already running")
-          .hint("its state: cove status " + name + "\nits console: cove console " + name);
-  }
-}
-
 // The supervisor's end takes the engine with it (parent-death signal).
 Result<void> kill_supervisor(const VmDirectory& vm) {
   const auto seen = vm.observe();
@@ -50,6 +33,23 @@ Result<void> kill_supervisor(const VmDirectory& vm) {
 
 }  // namespace
 
+Result<void> check_startable(const VmDirectory& vm) {
+  const auto seen = vm.observe();
+  const auto& name = vm.name().str();
+  switch (seen.state) {
+    case MachineState::kStopped:
+    case MachineState::kCrashed:  // its disk is as after a power cut; starting it is the cure
+    case MachineState::kSuspended:
+      return {};
+    case MachineState::kCreating:
+    case MachineState::kBroken:
+      return not_running_error(vm, seen);
+    default:
+      return Error(Code::kFailedPrecondition, "vm \"" + name + "\" is already running")
+          .hint("its state: cove status " + name + "\nits console: cove console " + name);
+  }
+}
+
 Result<LaunchedVm> start_vm(const OpContext& ctx, const Environment& env, const VmDirectory& vm,
                             LaunchRequest::Mode mode, const std::vector<PortForward>& forwards,
                             Progress& progress) {
@@ -67,13 +67,16 @@ Result<LaunchedVm> start_vm(const OpContext& ctx, const Environment& env, const 
 Result<Stopped> stop_vm(const OpContext& ctx, const VmDirectory& vm, StopMode mode,
                         std::chrono::nanoseconds patience) {
   const auto seen = vm.observe();
-  if (!seen.holder) return Stopped::kAlready;
+  if (!seen.holder) return Stopped{.when = Stopped::When::kAlready};
   if (!seen.has_supervisor()) return busy_error(vm.name(), *seen.holder);
   const auto limit = mode == StopMode::kForce ? ctx.with_timeout(kEndLimit) : ctx;
+  Stopped stopped;
   auto asked = ask_stop(limit, vm, mode, patience);
-  if (!asked.ok()) {
+  if (asked.ok()) {
+    stopped.end = std::move(asked).value();
+  } else {
     // Gone between the look and the question: that is what was wanted.
-    if (!vm.observe().holder) return Stopped::kNow;
+    if (!vm.observe().holder) return stopped;
     if (mode == StopMode::kAsk || asked.error().code() == Code::kCancelled) {
       return std::move(asked)
           .context("stopping vm \"" + vm.name().str() + "\"")
@@ -81,11 +84,33 @@ Result<Stopped> stop_vm(const OpContext& ctx, const VmDirectory& vm, StopMode mo
           .error();
     }
     COVE_TRY(kill_supervisor(vm));
+    stopped.end = {.forced = true, .why = "its supervisor did not answer and was killed"};
   }
   COVE_TRY(wait_released(ctx.with_timeout(kEndLimit), vm)
                .context("waiting for the supervisor of vm \"" + vm.name().str() + "\" to end")
                .hint("end it by force: cove stop -force " + vm.name().str()));
-  return Stopped::kNow;
+  return stopped;
+}
+
+Deed stop_deed(const VmDirectory& vm, const Stopped& stopped) {
+  const auto& name = vm.name().str();
+  const auto& end = stopped.end;
+  Deed deed{.vm = name, .done = "stopped", .state = std::string(to_string(vm.observe().state))};
+  deed.details.set("forced", end.forced);
+  if (stopped.when == Stopped::When::kAlready) {
+    deed.done = "nothing";
+    deed.text = name + ": was not running";
+  } else if (end.forced) {
+    deed.text = name + " was stopped by force: " + end.why;
+    deed.details.set("reason", end.why);
+    if (!end.last_line.empty()) {
+      deed.text += " (last line of its console: " + end.last_line + ")";
+      deed.details.set("last_line", end.last_line);
+    }
+  } else {
+    deed.text = name + ": stopped, its guest shut down";
+  }
+  return deed;
 }
 
 }  // namespace cove

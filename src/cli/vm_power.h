@@ -8,15 +8,25 @@
 
 namespace cove {
 
+// kFailedPrecondition: it runs already, or is not finished or broken (with the cure).
+Result<void> check_startable(const VmDirectory& vm);
+
 // Starts the supervisor. kFailedPrecondition: it runs already, or is not finished or broken (with the cure).
 Result<LaunchedVm> start_vm(const OpContext& ctx, const Environment& env, const VmDirectory& vm,
                             LaunchRequest::Mode mode, const std::vector<PortForward>& forwards,
                             Progress& progress);
 
-enum class Stopped : unsigned char { kNow, kAlready };
+struct Stopped {
+  enum class When : unsigned char { kNow, kAlready };
+  When when = When::kNow;
+  VmStopped end{};
+};
 // Asks, after `patience` forces (kForce: at once), and returns when nothing holds the VM any more. With
 // kForce a supervisor that does not answer is killed.
 Result<Stopped> stop_vm(const OpContext& ctx, const VmDirectory& vm, StopMode mode,
                         std::chrono::nanoseconds patience);
+
+// "web: stopped", or that and why it was stopped by force; `done` says the same for programs.
+Deed stop_deed(const VmDirectory& vm, const Stopped& stopped);
 
 }  // namespace cove

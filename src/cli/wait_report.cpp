@@ -11,6 +11,11 @@ constexpr std::size_t kMostLines = 8;
 
 Error unmet_error(const std::string& vm, std::string_view fact, std::chrono::nanoseconds waited,
                   const WaitOutcome& outcome) {
+  if (outcome.state == MachineState::kPaused) {
+    return Error(Code::kFailedPrecondition,
+                 "vm \"" + vm + "\" is paused" + (outcome.reason.empty() ? "" : ": " + outcome.reason))
+        .hint(outcome.hint);
+  }
   const auto& first = outcome.missing.empty() ? std::string(fact) : outcome.missing.front();
   auto text =
       "vm \"" + vm + "\" runs, but the fact '" + first + "' did not come within " + format_duration(waited);

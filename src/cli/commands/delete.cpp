@@ -65,7 +65,7 @@ Result<int> run_delete(Invocation& inv) {
       return VmMaker(vm.home()).remove(vm.name());
     }();
     if (removed.ok()) {
-      inv.out.note(vm.name().str() + ": deleted");
+      inv.tell({.vm = vm.name().str(), .done = "deleted", .state = "deleted", .text = {}});
     } else if (failure) {
       inv.out.note("cove: " + printable(removed.error().message()));
     } else {

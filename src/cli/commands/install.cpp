@@ -18,7 +18,10 @@ Result<int> run_install(Invocation& inv) {
     return Error(Code::kAlreadyExists, "a vm named \"" + name.str() + "\" exists already")
         .hint("start it: cove up " + name.str() + "\nor make another: cove install NAME");
   }
-  inv.out.note(name.str() + ": installed. Start it: cove up " + name.str());
+  inv.tell({.vm = name.str(),
+            .done = "installed",
+            .state = "stopped",
+            .text = name.str() + ": installed. Start it: cove up " + name.str()});
   return 0;
 }
 

@@ -9,14 +9,15 @@ namespace {
 Result<int> run_pause(Invocation& inv) {
   const auto vm = COVE_TRY(choose_vm(inv));
   COVE_TRY(ask_pause(inv.context(), vm));
-  inv.out.note(vm.name().str() + ": paused");
+  inv.tell({.vm = vm.name().str(), .done = "paused", .state = "paused", .text = {}});
   return 0;
 }
 
 Result<int> run_resume(Invocation& inv) {
   const auto vm = COVE_TRY(choose_vm(inv));
   COVE_TRY(ask_resume(inv.context(), vm));
-  inv.out.note(vm.name().str() + ": running");
+  inv.tell(
+      {.vm = vm.name().str(), .done = "resumed", .state = "running", .text = vm.name().str() + ": running"});
   return 0;
 }
 

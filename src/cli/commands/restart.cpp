@@ -18,11 +18,22 @@ constexpr std::array<FlagSpec, 2> kRestartFlags{{
 Result<int> run_restart(Invocation& inv) {
   const auto vm = COVE_TRY(choose_vm(inv));
   const auto mode = inv.flags.is_set("force") ? StopMode::kForce : StopMode::kAsk;
-  const auto progress = make_progress(inv.env.err);
+  auto progress = make_progress(inv.env.err);
   progress->step("stopping " + vm.name().str());
-  COVE_TRY(stop_vm(inv.context(), vm, mode, *inv.flags.duration("timeout")));
+  const auto stopped = COVE_TRY(stop_vm(inv.context(), vm, mode, *inv.flags.duration("timeout")));
   progress->step("starting " + vm.name().str());
   COVE_TRY(start_vm(inv.context(), inv.env, vm, LaunchRequest::Mode::kDetached, {}, *progress));
+  progress.reset();
+  const bool ran = stopped.when == Stopped::When::kNow;
+  Deed deed = stop_deed(vm, stopped);
+  if (stopped.end.forced) {
+    deed.text += "; it starts again";
+  } else {
+    deed.text = vm.name().str() + (ran ? ": restarted" : ": was not running, started");
+  }
+  deed.done = ran ? "restarted" : "started";
+  deed.state = "running";
+  inv.tell(deed);
   return 0;
 }
 

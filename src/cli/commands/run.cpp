@@ -3,6 +3,7 @@
 #include "cli/commands/commands.h"
 #include "cli/console_session.h"
 #include "cli/forward_flag.h"
+#include "cli/new_vm_flags.h"
 #include "cli/progress_line.h"
 #include "cli/terminal.h"
 #include "cli/vm_choice.h"
@@ -36,7 +37,8 @@ Result<int> run_foreground(Invocation& inv, const VmDirectory& vm, const std::ve
   if (asked) {
     inv.out.note("\nshutting " + name + " down");
     // Not the cancelled context: the guest gets its time although the user pressed Ctrl-C.
-    COVE_TRY(stop_vm({}, vm, StopMode::kAsk, std::chrono::seconds(30)));
+    const auto stopped = COVE_TRY(stop_vm({}, vm, StopMode::kAsk, std::chrono::seconds(30)));
+    if (stopped.end.forced) inv.out.note(stop_deed(vm, stopped).text);
   }
   launched.lifetime.reset();
   const auto status = COVE_TRY(launched.process.wait({}));
@@ -55,11 +57,16 @@ Result<int> run_run(Invocation& inv) {
     if (!forward.ok()) return inv.usage(std::move(forward).error());
     forwards.push_back(*forward);
   }
+  COVE_TRY(check_constant_switches(inv, {"linux", "headless"}));
   const auto vm = COVE_TRY(choose_vm(inv));
+  COVE_TRY(check_startable(vm));
   if (!inv.flags.is_set("detach") && !inv.flags.is_set("d")) return run_foreground(inv, vm, forwards);
   auto progress = make_progress(inv.env.err);
   progress->step("starting " + vm.name().str());
   COVE_TRY(start_vm(inv.context(), inv.env, vm, LaunchRequest::Mode::kDetached, forwards, *progress));
+  progress.reset();
+  inv.tell(
+      {.vm = vm.name().str(), .done = "started", .state = "running", .text = vm.name().str() + ": running"});
   return 0;
 }
 

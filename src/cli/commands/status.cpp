@@ -65,10 +65,7 @@ Result<int> run_status(Invocation& inv) {
   const auto active = COVE_TRY(registry_of(inv.env).active());
   view.current = active && *active == directory.name();
   if (inv.json()) {
-    auto json = to_json(view);
-    Json whole = Json::object({{"version", 1}});
-    for (const auto& [key, value] : json.members()) whole.set(key, value);
-    inv.out.print_json(whole);
+    inv.out.print_json(versioned(to_json(view)));
     return 0;
   }
   Rows rows{{"name", directory.name().str()}, {"state", std::string(to_string(view.state()))}};

@@ -28,8 +28,8 @@ Result<int> run_stop(Invocation& inv) {
       if (!failure) failure = std::move(stopped).error();
       continue;
     }
-    if (inv.flags.is_set("all") && *stopped == Stopped::kAlready) continue;
-    inv.out.note(vm.name().str() + (*stopped == Stopped::kNow ? ": stopped" : ": was not running"));
+    if (inv.flags.is_set("all") && stopped->when == Stopped::When::kAlready) continue;
+    inv.tell(stop_deed(vm, *stopped));
   }
   if (failure) return std::move(*failure);
   return 0;

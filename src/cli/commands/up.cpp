@@ -58,21 +58,23 @@ Result<void> remove_old(Invocation& inv, const VmName& name, const VmConfig& wan
   return registry_of(inv.env).remove(name);
 }
 
-// Whether it was up already.
-Result<bool> ensure_running(Invocation& inv, const VmDirectory& vm, Progress& progress) {
+enum class Before : unsigned char { kDown, kPaused, kUp };
+
+Result<Before> ensure_running(Invocation& inv, const VmDirectory& vm, Progress& progress) {
   const auto view = look_at(inv.context(), vm);
   switch (view.state()) {
     case MachineState::kRunning:
-      return true;
+      return Before::kUp;
     case MachineState::kPaused:
+      progress.step("resuming " + vm.name().str());
       COVE_TRY(ask_resume(inv.context(), vm));
-      return true;
+      return Before::kPaused;
     case MachineState::kStarting:
-      return false;
+      return Before::kDown;
     default:
       progress.step("starting " + vm.name().str());
       COVE_TRY(start_vm(inv.context(), inv.env, vm, LaunchRequest::Mode::kDetached, {}, progress));
-      return false;
+      return Before::kDown;
   }
 }
 
@@ -94,47 +96,128 @@ Result<void> apply_setup(Invocation& inv, const VmDirectory& vm, const Setup& se
   }
   const auto identity = identity_for("", COVE_TRY(vm.load_config()));
   const auto agent = COVE_TRY(connect_agent(inv.context(), vm, std::chrono::seconds(60)));
-  COVE_TRY(run_setup_script(inv.context(), inv.env, *agent, identity.realm, setup.lines));
+  auto env = inv.env;
+  if (inv.json()) env.out = env.err;  // standard output is for the one object
+  COVE_TRY(run_setup_script(inv.context(), env, *agent, identity.realm, setup.lines));
   return write_file_atomic(done, setup.text, 0600);
 }
 
-std::string farewell(const VmDirectory& vm, bool was_up) {
-  const auto& name = vm.name().str();
+struct Up {
+  VmDirectory vm;
+  Creation creation;
+  Before before;
+};
+
+std::string farewell(const Up& up, const VmView& view) {
+  const auto& name = up.vm.name().str();
   const auto named = name == "default" ? std::string() : " -vm " + name;
-  auto text = name + (was_up ? " is already up" : " is up") + ". Try:\n" +
+  const char* how = up.before == Before::kUp       ? " is already up"
+                    : up.before == Before::kPaused ? " was paused and runs again"
+                                                   : " is up";
+  auto text = name + how + ". Try:\n" +
               format_table({{"  cove shell" + named, "a shell in it; 'exit' leaves"},
                             {"  cove exec" + named + " -- uname -a", "one command"},
                             {"  cove status " + name, "what it is doing"},
                             {"  cove stop " + name, "shut it down"}});
+  const auto forwards = view.live ? view.live->forwards : std::vector<LiveForward>();
+  if (!forwards.empty()) text += "Ports of this host that lead into it:\n";
+  for (const auto& forward : forwards) {
+    text += "  " + forward.host_address + ":" + std::to_string(forward.host_port) + " -> guest port " +
+            std::to_string(forward.guest_port) + "\n";
+  }
   text.pop_back();
   return text;
 }
 
+void report(Invocation& inv, const Up& up) {
+  const auto view = look_at(inv.context(), up.vm);
+  if (!inv.json()) return inv.out.print_line(farewell(up, view));
+  auto json = to_json(view);
+  const char* done = up.creation != Creation::kWasThere ? "made"
+                     : up.before == Before::kUp         ? "nothing"
+                     : up.before == Before::kPaused     ? "resumed"
+                                                        : "started";
+  json.set("done", done);
+  inv.out.print_json(versioned(json));
+}
+
+// Shows progress, and remembers where it is.
+class Phases final : public Progress {
+ public:
+  explicit Phases(int err) : shown_(make_progress(err)) {}
+  void step(std::string_view what) override {
+    now_ = what;
+    if (shown_) shown_->step(what);
+  }
+  void amount(std::uint64_t done, std::uint64_t total) override {
+    if (shown_) shown_->amount(done, total);
+  }
+  // Nothing is shown any more: the terminal is somebody else's.
+  void hide() { shown_.reset(); }
+  const std::string& now() const { return now_; }
+
+ private:
+  std::unique_ptr<Progress> shown_;
+  std::string now_;
+};
+
+struct Wanted {
+  VmName name;
+  VmConfig config;
+  Setup setup;
+};
+
+Result<Up> bring_up(Invocation& inv, const Wanted& wanted, Phases& phases) {
+  const auto& name = wanted.name;
+  COVE_TRY(remove_old(inv, name, wanted.config, phases));
+  const auto created = COVE_TRY(ensure_vm(inv, name, wanted.config, phases));
+  if (created.how == Creation::kWasThere) {
+    const auto has = COVE_TRY(created.directory.load_config());
+    COVE_TRY(check_flags_hold(inv, name.str(), has, wanted.config));
+  }
+  const auto before = COVE_TRY(ensure_running(inv, created.directory, phases));
+  COVE_TRY(wait_until_usable(inv, created.directory, phases));
+  phases.hide();
+  phases.step("running the setup script");
+  COVE_TRY(apply_setup(inv, created.directory, wanted.setup));
+  return Up{created.directory, created.how, before};
+}
+
+// After Ctrl-C: where it was, and what is there now.
+Error interrupted(const VmDirectory& vm, const std::string& phase) {
+  const auto& name = vm.name().str();
+  const auto seen = vm.observe();
+  std::string rest = " is made and does not run";
+  std::string hint = "go on from there: cove up " + name;
+  if (!vm.exists()) {
+    rest = " is not made yet";
+    hint = "say the same command again: it goes on from there";
+  } else if (seen.state == MachineState::kCreating) {
+    rest = " is partly made";
+    hint += "\nor remove it: cove delete " + name;
+  } else if (seen.has_supervisor()) {
+    rest = " is left running";
+    hint += "\nor stop it: cove stop " + name;
+  }
+  return Error(Code::kCancelled, "interrupted while it was " + phase + "; vm \"" + name + "\"" + rest)
+      .hint(hint);
+}
+
 Result<int> run_up(Invocation& inv) {
   const auto name = COVE_TRY(choose_name(inv, inv.flags.words.empty() ? nullptr : &inv.flags.words[0]));
-  const auto setup = COVE_TRY(load_setup(inv));
-  const bool known = VmDirectory(Home(inv.env.home), name).exists();
+  COVE_TRY(check_constant_switches(inv, {"detach", "no-shutdown"}));
+  const VmDirectory vm(Home(inv.env.home), name);
+  Wanted wanted{name, {}, COVE_TRY(load_setup(inv))};
   // A VM that is there has its account already: nothing to ask for.
-  const auto wanted = COVE_TRY(config_from_flags(
-      inv, known && !inv.flags.is_set("force") ? AskPassword::kNever : AskPassword::kIfWanted));
-  auto progress = make_progress(inv.env.err);
-  COVE_TRY(remove_old(inv, name, wanted, *progress));
-  const auto created = COVE_TRY(ensure_vm(inv, name, wanted, *progress));
-  const bool was_up = COVE_TRY(ensure_running(inv, created.directory, *progress));
-  COVE_TRY(wait_until_usable(inv, created.directory, *progress));
-  progress.reset();
-  COVE_TRY(apply_setup(inv, created.directory, setup));
-  if (known && created.how == Creation::kWasThere &&
-      (inv.flags.given("cpu") || inv.flags.given("memory") || inv.flags.given("disk-size"))) {
-    inv.out.note("note: " + name.str() + " was there and keeps its size; change it with: cove stop " +
-                 name.str() + "; cove set " + name.str() + " ...");
-  }
-  if (inv.json()) {
-    auto json = to_json(look_at(inv.context(), created.directory));
-    inv.out.print_json(json);
-  } else {
-    inv.out.print_line(farewell(created.directory, was_up));
-  }
+  const bool kept = vm.exists() && !inv.flags.is_set("force");
+  const auto has = kept ? vm.load_config() : Result<VmConfig>(VmConfig());
+  wanted.config = COVE_TRY(config_from_flags(inv, kept ? AskPassword::kNever : AskPassword::kIfWanted,
+                                             has.ok() ? has->user.password_hash : std::string()));
+  Phases phases(inv.env.err);
+  auto up = bring_up(inv, wanted, phases);
+  phases.hide();
+  if (!up.ok() && up.error().code() == Code::kCancelled) return interrupted(vm, phases.now());
+  report(inv, COVE_TRY(std::move(up)));
   return 0;
 }
 

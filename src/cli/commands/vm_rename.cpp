@@ -9,6 +9,11 @@ Result<int> run_rename(Invocation& inv) {
   auto to = VmName::parse(inv.flags.words[1]);
   if (!to.ok()) return inv.usage(std::move(to).error());
   COVE_TRY(registry_of(inv.env).rename(from, *to));
+  inv.tell({.vm = to->str(),
+            .done = "renamed",
+            .state = std::string(to_string(VmDirectory(Home(inv.env.home), *to).observe().state)),
+            .text = from.str() + ": renamed to " + to->str(),
+            .details = Json::object({{"old_name", from.str()}})});
   return 0;
 }
 
