@@ -93,9 +93,9 @@ void meet_all_as_fake(FactBoard& facts) {
 void provision(const OpContext& ctx, GuestAgentClient& agent, const GreetingOptions& options,
                FactBoard& facts, Clock& clock) {
   Greeting greeting{ctx, facts};
-  for (const auto name : {fact::kClock, fact::kUser, fact::kDisk}) {
-    if (facts.knows(name)) facts.miss(name, "its agent is being asked");
-  }
+  facts.miss(fact::kClock, "being set");
+  if (facts.knows(fact::kUser)) facts.miss(fact::kUser, "user " + options.user.name + " is being made");
+  facts.miss(fact::kDisk, "not known yet: its file system is being grown to the disk");
   greeting.settle(fact::kClock, agent.set_clock(ctx.with_timeout(kCallLimit)), "set to the host's");
   if (auto named = agent.set_hostname(ctx.with_timeout(kCallLimit), options.hostname); !named.ok()) {
     log_warn("setting the host name failed", {{"reason", named.error().message()}});

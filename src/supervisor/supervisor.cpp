@@ -44,6 +44,11 @@ void remove_stale_ram(const VmDirectory& own) {
   }
 }
 
+Result<ForwardSpec> open_forward(UserNetwork& network, const PortForward& forward) {
+  return network.add_forward({forward.host_address, forward.host_port, forward.guest_port})
+      .context("forward " + std::to_string(forward.host_port) + ":" + std::to_string(forward.guest_port));
+}
+
 }  // namespace
 
 Supervisor::Supervisor(SupervisorOptions options, const SupervisorParts& parts, ReadyReporter& reporter)
@@ -144,13 +149,15 @@ Result<void> Supervisor::start_network(const MachineSpec& spec) {
   if (nic->mtu > 0) options.mtu = nic->mtu;
   network_ = COVE_TRY(UserNetwork::create(options).context("user network"));
   guest_address_ = network_->facts().guest_address;
-  auto forwards = config_.forwards;
-  forwards.insert(forwards.end(), options_.forwards.begin(), options_.forwards.end());
-  for (const auto& forward : forwards) {
-    COVE_TRY(network_->add_forward({forward.host_address, forward.host_port, forward.guest_port})
-                 .context("forward " + std::to_string(forward.host_port) + ":" +
-                          std::to_string(forward.guest_port)));
+  for (const auto& forward : config_.forwards) {
+    const auto opened = open_forward(*network_, forward);
+    if (opened.ok()) continue;
+    return Error(opened.error().code(), opened.error().message())
+        .hint("free that port, or lead another one there: cove set -no-forward " +
+              std::to_string(forward.host_port) + " -forward " + std::to_string(forward.guest_port) + " " +
+              name().str());
   }
+  for (const auto& forward : options_.forwards) COVE_TRY(open_forward(*network_, forward));
   return {};
 }
 

@@ -84,6 +84,11 @@ Result<void> change_live(Invocation& inv, const VmDirectory& vm, const VmChange&
   return {};
 }
 
+Result<void> change_files(const VmDirectory& vm, const VmChange& change) {
+  COVE_TRY(VmMaker(vm.home()).change(vm.name(), change));
+  return {};
+}
+
 Deed deed_of(const VmDirectory& vm, const VmConfig& config) {
   const auto& type = config.machine_type;
   Deed deed{.vm = vm.name().str(), .done = "set", .state = {}, .text = {}};
@@ -126,11 +131,14 @@ Result<int> run_set(Invocation& inv) {
     }
   }
   const bool live = vm.observe().has_supervisor();
-  if (live && only_forwards(change)) {
-    COVE_TRY(change_live(inv, vm, change));
-  } else {
-    COVE_TRY(VmMaker(vm.home()).change(vm.name(), change));
+  const auto changed =
+      live && only_forwards(change) ? change_live(inv, vm, change) : change_files(vm, change);
+  if (!changed.ok() && changed.error().code() == Code::kNotFound) {
+    return Error(changed.error())
+        .context("vm \"" + vm.name().str() + "\"")
+        .hint("its forwards: cove status " + vm.name().str());
   }
+  if (!changed.ok()) return changed.error();
   auto deed = deed_of(vm, COVE_TRY(vm.load_config()));
   deed.state = to_string(look_at(inv.context(), vm).state());
   inv.tell(deed);

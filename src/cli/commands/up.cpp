@@ -191,7 +191,7 @@ Error interrupted(const VmDirectory& vm, const std::string& phase) {
   std::string hint = "go on from there: cove up " + name;
   if (!vm.exists()) {
     rest = " is not made yet";
-    hint = "say the same command again: it goes on from there";
+    hint = "say the same command again: it does what is missing";
   } else if (seen.state == MachineState::kCreating) {
     rest = " is partly made";
     hint += "\nor remove it: cove delete " + name;
