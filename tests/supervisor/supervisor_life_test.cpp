@@ -139,10 +139,9 @@ TEST_F(SupervisorLife, AGuestThatDoesNotListenIsForcedAfterItsTime) {
 }
 
 TEST_F(SupervisorLife, SignalsStopInOrderAndASecondOneByForce) {
-  set("COVE_FAKE", R"({"power_button":"ignored","boot_lines":["no agent here"]})");
+  set("COVE_FAKE", R"({"power_button":"ignored","agent":false})");
   auto vm = launch();
   ASSERT_TRUE(vm.ok());
-  ASSERT_TRUE(call("pause").ok());  // so that the agent is not asked
   vm->process.signal(SIGTERM);
   ASSERT_TRUE(read_file(vm_.supervisor_log()).ok());
   while (status().status_detail().reason().find("is being stopped") == std::string::npos) {
