@@ -147,6 +147,9 @@ Result<PartitionExtent> grow_gpt_partition(const OpContext& ctx, const GptDisk& 
   const std::uint64_t sectors = disk.bytes / sector;
   const std::uint64_t entries_sectors = (table.entries.size() + sector - 1) / sector;
   PartitionExtent extent{first * sector, (last - first + 1) * sector, PartitionExtent::Change::kNone};
+  if (last >= sectors)
+    return Error(Code::kFailedPrecondition,
+                 "partition " + std::to_string(number) + " reaches beyond the disk");
   if (sectors < entries_sectors + 2 + last) return extent;
   const std::uint64_t last_usable = sectors - 2 - entries_sectors;
   const std::uint64_t align = kAlignBytes / sector;

@@ -24,7 +24,8 @@ struct PartitionExtent {
 };
 
 // `number` counts from 1. The backup table is written first, then the primary: a cut leaves one that is
-// whole. kFailedPrecondition: no valid table, no such partition, or another one stands behind it.
+// whole. kFailedPrecondition: no valid table, no such partition, it reaches beyond the disk, or
+// another one stands behind it.
 Result<PartitionExtent> grow_gpt_partition(const OpContext& ctx, const GptDisk& disk, std::uint32_t number);
 
 std::uint32_t crc32(std::string_view bytes);

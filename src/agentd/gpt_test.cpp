@@ -70,6 +70,12 @@ TEST_F(Gpt, RefusesWhatItCannotGrow) {
   EXPECT_TRUE(grow(2).ok());
 }
 
+TEST_F(Gpt, RefusesAPartitionBeyondTheDisk) {
+  make({"1:6M:0"});
+  resize(6 * kMiB);
+  EXPECT_EQ(grow(1).error().message(), "partition 1 reaches beyond the disk");
+}
+
 TEST_F(Gpt, RefusesADamagedTable) {
   make({"1:1M:0"});
   resize(100 * kMiB);

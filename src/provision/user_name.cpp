@@ -38,6 +38,10 @@ Result<std::string> check_ssh_key(std::string_view text) {
   if (line.size() > 16384 || line.find_first_of("\n\r") != std::string_view::npos) {
     return Error(Code::kInvalidArgument, "an SSH public key is one line");
   }
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+  if (std::any_of(line.begin(), line.end(), is_control)) {
+    return Error(Code::kInvalidArgument, "the SSH public key has control characters inside");
+  }
   const auto parts = split(line, ' ');
   const bool known = parts[0].starts_with("ssh-") || parts[0].starts_with("ecdsa-sha2-") ||
                      parts[0].starts_with("sk-ssh-") || parts[0].starts_with("sk-ecdsa-");

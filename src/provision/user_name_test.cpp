@@ -38,6 +38,8 @@ TEST(SshKey, refuses_other_text) {
   EXPECT_FALSE(check_ssh_key("").ok());
   EXPECT_FALSE(check_ssh_key("ssh-ed25519").ok());
   EXPECT_FALSE(check_ssh_key("ssh-ed25519 not!base64").ok());
+  EXPECT_FALSE(check_ssh_key(std::string("ssh-rsa AAAAB3NzaC1yc2E= x\0y", 28)).ok());
+  EXPECT_FALSE(check_ssh_key("ssh-rsa AAAAB3NzaC1yc2E= \x1b[2J").ok());
   EXPECT_FALSE(check_ssh_key("ssh-rsa AAAAB3NzaC1yc2E= x\nssh-rsa AAAAB3NzaC1yc2E= y").ok());
 }
 
