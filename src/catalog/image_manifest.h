@@ -21,7 +21,7 @@ struct ImageManifest {
   std::uint64_t content_bytes = 0;  // what the files take on the host
   // For direct kernel boot: root device, console, quiet. Add kernel_arguments() of the VM behind it.
   std::string command_line;
-  // sha256 (hex) of the agent binary inside: a mismatch with the host's means "upgrade at first connect".
+  // sha256 (hex) of the agent binary inside; another than the host's is told to the user.
   std::string agent_sha256;
   // sha256 (hex) of what the image was built from (packages, files, agent): same recipe = no rebuild.
   std::string recipe_sha256;

@@ -10,9 +10,13 @@
 #include "base/io.h"
 #include "base/process.h"
 #include "cli/fetch_lines.h"
+#include "format/sha256.h"
 
 namespace cove {
 namespace {
+
+constexpr std::size_t kMaxAgentBytes = std::size_t{64} << 20U;
+const char* const kFakeAgent = "0000000000000000000000000000000000000000000000000000000000000000";
 
 // A boot disk without a system: the fake backend reads none of it.
 Result<CachedImage> make_fake_image(const OpContext& ctx, const Environment& env, const ImageRef& ref) {
@@ -32,7 +36,7 @@ Result<CachedImage> make_fake_image(const OpContext& ctx, const Environment& env
                          .disk_bytes = kBytes,
                          .content_bytes = 0,
                          .command_line = "fake",
-                         .agent_sha256 = std::string(64, '0'),
+                         .agent_sha256 = kFakeAgent,
                          .recipe_sha256 = std::string(64, '0')};
   return cache.publish(ctx, std::move(folder), std::move(manifest));
 }
@@ -96,6 +100,19 @@ Result<CachedImage> supply_image(const OpContext& ctx, const Environment& env, c
                                  Progress& progress) {
   if (auto found = COVE_TRY(ImageCache(env.home).find(ref))) return std::move(*found);
   return build_image(ctx, env, ref, Rebuild::kIfMissing, progress);
+}
+
+Result<std::string> own_agent_sha256(const Environment& env) {
+  if (env.backend == "fake") return std::string(kFakeAgent);
+  return sha256_hex(COVE_TRY(read_file(env.libexec / "cove-agent", kMaxAgentBytes)));
+}
+
+std::string agent_hint(const Environment& env, const ImageManifest& manifest) {
+  const auto own = own_agent_sha256(env);
+  if (!own.ok() || *own == manifest.agent_sha256) return {};
+  return "hint: the cached image " + manifest.ref.str() +
+         " carries the agent of another cove; renew it for VMs to come: cove image build -rebuild " +
+         manifest.ref.str();
 }
 
 }  // namespace cove

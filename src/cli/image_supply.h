@@ -17,4 +17,9 @@ enum class Rebuild : unsigned char { kIfMissing, kAlways };
 Result<CachedImage> build_image(const OpContext& ctx, const Environment& env, const ImageRef& ref,
                                 Rebuild rebuild, Progress& progress);
 
+// The agent that an image built now would carry, as manifests name it.
+Result<std::string> own_agent_sha256(const Environment& env);
+// One line for people if the image carries another one; else empty.
+std::string agent_hint(const Environment& env, const ImageManifest& manifest);
+
 }  // namespace cove

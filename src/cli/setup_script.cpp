@@ -9,6 +9,7 @@ namespace cove {
 namespace {
 
 constexpr std::size_t kMaxScriptLine = std::size_t{1} << 20U;
+constexpr std::size_t kShownOfLine = 200;
 
 }  // namespace
 
@@ -42,9 +43,11 @@ Result<void> run_setup_script(const OpContext& ctx, const Environment& env, Gues
         ctx.deadline, kill, *session, {.in = -1, .out = env.out, .err = env.err, .interrupted = ctx.cancel}));
     COVE_TRY(ctx.check());
     if (end.status.success()) continue;
-    return Error(Code::kAborted,
-                 "setup script, line " + std::to_string(lines[i].number) + ": " + end.status.describe())
-        .hint("mend the script and say 'cove up' again: it runs from its first line");
+    return Error(Code::kAborted, "setup script, line " + std::to_string(lines[i].number) + ": " +
+                                     end.status.describe() + ": " + lines[i].text.substr(0, kShownOfLine))
+        .hint(
+            "mend the script and say 'cove up' again: it runs from its first line\n"
+            "each line is a shell of its own: 'cd' and variables end with it; join with &&");
   }
   return {};
 }

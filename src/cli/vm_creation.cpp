@@ -27,14 +27,15 @@ Result<CreatedVm> ensure_vm(Invocation& inv, const VmName& name, const VmConfig&
   if (directory.exists() && !unfinished) return CreatedVm{directory, Creation::kWasThere};
   const auto ref = COVE_TRY(ImageRef::parse(wanted.image));
   const auto image = COVE_TRY(supply_image(ctx, inv.env, ref, progress));
+  auto hint = agent_hint(inv.env, image.manifest);
   VmMaker maker{Home(inv.env.home)};
   if (unfinished) {
     progress.step("finishing " + name.str());
-    return CreatedVm{COVE_TRY(maker.finish(name, wanted, image)), Creation::kFinished};
+    return CreatedVm{COVE_TRY(maker.finish(name, wanted, image)), Creation::kFinished, std::move(hint)};
   }
   progress.step("creating " + name.str());
   auto made = maker.create(name, wanted, image);
-  if (made.ok()) return CreatedVm{std::move(made).value(), Creation::kMade};
+  if (made.ok()) return CreatedVm{std::move(made).value(), Creation::kMade, std::move(hint)};
   if (made.error().code() != Code::kAlreadyExists) return std::move(made).error();
   // Another process was faster: what it makes is taken.
   COVE_TRY(wait_for_creator(ctx, directory, progress));

@@ -13,6 +13,7 @@ enum class Creation : unsigned char { kMade, kFinished, kWasThere };
 struct CreatedVm {
   VmDirectory directory;
   Creation how;
+  std::string hint{};  // about its image, for the user; mostly empty
 };
 
 // Makes the VM, or finishes an interrupted creation, or waits for another process that is at it. A VM that is

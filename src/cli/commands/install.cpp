@@ -18,6 +18,7 @@ Result<int> run_install(Invocation& inv) {
     return Error(Code::kAlreadyExists, "a vm named \"" + name.str() + "\" exists already")
         .hint("start it: cove up " + name.str() + "\nor make another: cove install NAME");
   }
+  if (!created.hint.empty()) inv.out.note(created.hint);
   inv.tell({.vm = name.str(),
             .done = "installed",
             .state = "stopped",

@@ -178,6 +178,7 @@ Result<Up> bring_up(Invocation& inv, const Wanted& wanted, Phases& phases) {
   const auto before = COVE_TRY(ensure_running(inv, created.directory, phases));
   COVE_TRY(wait_until_usable(inv, created.directory, phases));
   phases.hide();
+  if (!created.hint.empty()) inv.out.note(created.hint);
   phases.step("running the setup script");
   COVE_TRY(apply_setup(inv, created.directory, wanted.setup));
   return Up{created.directory, created.how, before};
