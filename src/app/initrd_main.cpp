@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "app/initrd/machine_id.h"
 #include "app/initrd/pack.h"
 #include "app/initrd/root_disk.h"
 #include "base/files.h"
@@ -76,6 +77,7 @@ Result<void> mount_root(const std::string& command_line) {
   COVE_TRY(mount_at(root.node.c_str(), "/root", "ext4", MS_NOATIME));
   // Asked for every time, for a boot may have ended between the two steps; without need it costs nothing.
   grow_in_background(root.node);
+  say_failure(settle_machine_id("/root", "/sys/class/dmi/id/product_uuid"), "the machine id");
   return {};
 }
 

@@ -116,6 +116,7 @@ rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/apt/archives/*.deb /
 rm -rf /var/lib/dpkg/*-old /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /var/log/bootstrap.log
 rm -f /etc/hostname /var/lib/systemd/random-seed
 : > /etc/machine-id
+rm -f /var/lib/dbus/machine-id
 : > /etc/fstab
 printf 'nameserver 10.0.2.3\n' > /etc/resolv.conf
 printf '127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n' > /etc/hosts

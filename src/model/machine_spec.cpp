@@ -82,6 +82,7 @@ Json visible(const MachineSpec& spec) {
                             {"cpus", std::uint64_t{spec.cpus}},
                             {"memory", spec.memory_bytes},
                             {"bootMode", to_string(spec.boot.mode)}});
+  if (!spec.system_uuid.empty()) json.set("systemUuid", spec.system_uuid);
   Json devices = Json::array();
   for (const auto& device : spec.devices) devices.push_back(visible_device(device));
   json.set("devices", std::move(devices));
@@ -132,6 +133,7 @@ Json MachineSpec::to_json() const {
                             {"cpus", std::uint64_t{cpus}},
                             {"memory", memory_bytes},
                             {"ramPath", ram_path}});
+  if (!system_uuid.empty()) json.set("systemUuid", system_uuid);
   json.set("boot", Json::object({{"mode", to_string(boot.mode)},
                                  {"kernel", boot.kernel},
                                  {"initrd", boot.initrd},
@@ -165,6 +167,7 @@ Result<MachineSpec> MachineSpec::from_json(const Json& json) {
   spec.cpus = static_cast<std::uint32_t>(cpus);
   spec.memory_bytes = json.get("memory").as_uint();
   if (spec.memory_bytes == 0) return wrong("memory");
+  spec.system_uuid = json.get("systemUuid").as_string();
   spec.ram_path = json.get("ramPath").as_string();
   const Json& boot = json.get("boot");
   const std::string& mode = boot.get("mode").as_string();
@@ -204,6 +207,7 @@ std::vector<std::string> MachineSpec::differences(const MachineSpec& other) cons
     lines.push_back("memory " + format_bytes(memory_bytes) + " -> " + format_bytes(other.memory_bytes));
   }
   compare("boot", to_string(boot.mode), to_string(other.boot.mode));
+  compare("UUID", system_uuid, other.system_uuid);
   compare_devices(*this, other, lines);
   if (lines.empty() && fingerprint() != other.fingerprint())
     lines.push_back("the order of the devices differs");

@@ -78,6 +78,7 @@ struct MachineSpec {
   std::string cpu_model;  // as QEMU's -cpu takes it
   std::uint32_t cpus = 1;
   std::uint64_t memory_bytes = 0;
+  std::string system_uuid;  // "xxxxxxxx-xxxx-...", what firmware tells the guest; empty: none
   std::string ram_path;
   BootSpec boot;
   std::vector<DeviceSpec> devices;

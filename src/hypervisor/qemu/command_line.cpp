@@ -69,6 +69,7 @@ class Arguments {
                                     {"share", true}})
                           .dump());
     option("-rtc", "base=utc");
+    if (!spec_.system_uuid.empty()) option("-uuid", spec_.system_uuid);
   }
 
   void add_boot() {

@@ -55,6 +55,7 @@ VmConfig config_for(const Case& wanted) {
   config.boot = wanted.boot;
   config.network = wanted.network;
   config.mac = "52:54:00:12:34:56";
+  config.machine_id = "0123456789abcdef0123456789abcdef";
   return config;
 }
 

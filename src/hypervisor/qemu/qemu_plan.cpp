@@ -26,6 +26,13 @@ std::string emulation_arguments(Arch arch) {
   return arguments;
 }
 
+// The guest's machine id reaches it as the machine's UUID, with every way to boot.
+std::string uuid_of(std::string machine_id) {
+  if (machine_id.empty()) return machine_id;
+  for (const std::size_t at : {20U, 16U, 12U, 8U}) machine_id.insert(at, 1, '-');
+  return machine_id;
+}
+
 Result<BootSpec> plan_boot(const QemuHost& host, const VmConfig& config, const MachinePaths& paths) {
   BootSpec boot;
   boot.mode = config.boot;
@@ -75,6 +82,7 @@ Result<MachineSpec> qemu_plan(const QemuHost& host, const VmConfig& config, cons
   spec.cpu_model = cpu_model(host.arch, host.accel);
   spec.cpus = config.cpus;
   spec.memory_bytes = config.memory_bytes();
+  spec.system_uuid = uuid_of(config.machine_id);
   spec.ram_path = paths.ram;
   spec.boot = COVE_TRY(plan_boot(host, config, paths));
   spec.devices = standard_devices(config, paths);
