@@ -105,7 +105,7 @@ void VmPower::stop(StopRequest request, Done<StopEnd> done) {
   }
   using Manner = StopRequest::Manner;
   const bool harder = !stop_ || request.manner > stop_->request.manner;
-  if (!stop_) stop_.emplace();
+  if (!stop_) stop_ = Stop{};
   if (done) stop_->done.push_back(std::move(done));
   if (!harder) return;
   stop_->request = request;
@@ -165,7 +165,7 @@ void VmPower::give_up(std::string why) {
   if (machine_ == nullptr || given_up_) return;
   given_up_ = std::move(why);
   log_warn("the guest cannot go on", {{"reason", *given_up_}});
-  if (!stop_) stop_.emplace();
+  if (!stop_) stop_ = Stop{};
   force(*given_up_);
 }
 

@@ -5,7 +5,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . tools/dev.d/common.sh
 seconds=${1:-5}
 
-build fuzz fuzz_targets
+# The programs too: so every library compiles without a warning under the second compiler.
+build fuzz fuzz_targets cove cove-vm cove-fetch
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # fuzz NAME: one target on its copy of the corpus; what it found is printed and kept.
