@@ -28,7 +28,7 @@ std::filesystem::path own_program() {
 
 // Installed: PREFIX/bin/cove beside PREFIX/libexec/cove. In a build tree all programs are in bin/.
 std::filesystem::path libexec_beside(const std::filesystem::path& program) {
-  const auto folder = program.parent_path();
+  auto folder = program.parent_path();
   if (::access((folder / "cove-vm").c_str(), X_OK) == 0) return folder;
   return folder.parent_path() / "libexec" / "cove";
 }

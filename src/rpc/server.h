@@ -64,30 +64,26 @@ class Handlers final {
   void stream(std::string path, StreamHandler handler);
   // Exactly one request and one reply.
   template <typename Request, typename Reply>
-  void unary(std::string path,
+  void unary(const std::string& path,
              std::function<Result<void>(const OpContext&, const Request&, Reply&)> handler) {
-    stream(std::move(path),
-           [run = std::move(handler)](const OpContext& ctx, ServerStream& call) -> Result<void> {
-             Request request;
-             if (!COVE_TRY(call.read(ctx, request)))
-               return Error(Code::kInternal, "the request message is missing");
-             Reply reply;
-             COVE_TRY(run(ctx, request, reply));
-             return call.write_last(reply);
-           });
+    stream(path, [run = std::move(handler)](const OpContext& ctx, ServerStream& call) -> Result<void> {
+      Request request;
+      if (!COVE_TRY(call.read(ctx, request))) return Error(Code::kInternal, "the request message is missing");
+      Reply reply;
+      COVE_TRY(run(ctx, request, reply));
+      return call.write_last(reply);
+    });
   }
   // Exactly one request, then replies written to the stream.
   template <typename Request>
   void server_streaming(
-      std::string path,
+      const std::string& path,
       std::function<Result<void>(const OpContext&, const Request&, ServerStream&)> handler) {
-    stream(std::move(path),
-           [run = std::move(handler)](const OpContext& ctx, ServerStream& call) -> Result<void> {
-             Request request;
-             if (!COVE_TRY(call.read(ctx, request)))
-               return Error(Code::kInternal, "the request message is missing");
-             return run(ctx, request, call);
-           });
+    stream(path, [run = std::move(handler)](const OpContext& ctx, ServerStream& call) -> Result<void> {
+      Request request;
+      if (!COVE_TRY(call.read(ctx, request))) return Error(Code::kInternal, "the request message is missing");
+      return run(ctx, request, call);
+    });
   }
   // For every path without a handler; without it such calls end with kUnimplemented.
   void fallback(StreamHandler handler);

@@ -87,8 +87,9 @@ Result<void> write_table(int fd, const GptBytes& table, std::uint64_t sectors) {
 Result<void> tell_kernel(int fd, unsigned index, const GptPartition& partition) {
   blkpg_partition change{};
   change.pno = static_cast<int>(index + 1);
-  change.start = static_cast<long long>(partition.first_sector * kSectorBytes);
-  change.length = static_cast<long long>((partition.last_sector - partition.first_sector + 1) * kSectorBytes);
+  const auto bytes = [](std::uint64_t sectors) { return static_cast<long long>(sectors * kSectorBytes); };
+  change.start = bytes(partition.first_sector);
+  change.length = bytes(partition.last_sector - partition.first_sector + 1);
   blkpg_ioctl_arg request{};
   request.op = BLKPG_RESIZE_PARTITION;
   request.datalen = sizeof(change);
