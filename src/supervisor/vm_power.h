@@ -90,9 +90,10 @@ class VmPower {
     Registration again_timer;
     // The agent: nobody has asked it, it is being asked, it has said that the guest goes down.
     enum class Agent : std::uint8_t { kUnasked, kAsked, kTook };
-    Agent agent = Agent::kUnasked;
+    Agent agent;
     StopEnd end;
     std::vector<Done<StopEnd>> done;
+    Stop() : agent(Agent::kUnasked) {}
   };
   struct Reboot {
     Done<void> done;
