@@ -12,8 +12,10 @@
 #include <mutex>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "base/cancel.h"
+#include "base/poll_waiter.h"
 
 namespace cove {
 
@@ -28,9 +30,9 @@ class Guarded {
     std::lock_guard lock(mutex_);
     // Under the lock: a waiter may destroy this as soon as it sees what it waited for.
     struct Waker {
-      std::condition_variable& changed;
-      ~Waker() { changed.notify_all(); }
-    } waker{changed_};
+      Guarded& guarded;
+      ~Waker() { guarded.wake_all(); }
+    } waker{*this};
     return std::forward<Fn>(fn)(value_);
   }
   template <typename Fn>
@@ -38,20 +40,13 @@ class Guarded {
     std::lock_guard lock(mutex_);
     return std::forward<Fn>(fn)(static_cast<const T&>(value_));
   }
-  // Waits until ready(value) is true, then calls then(value) under the same lock. A cancel is noticed within
-  // 50 ms.
+  // Waits until ready(value) is true, then calls then(value) under the same lock.
   template <typename Ready, typename Then>
   Result<void> wait(const OpContext& ctx, Ready&& ready, Then&& then) {
     std::unique_lock lock(mutex_);
-    while (!ready(value_)) {
-      if (auto live = ctx.check(); !live.ok()) return live;
-      auto span = std::chrono::nanoseconds(std::chrono::hours(1));
-      if (ctx.cancel.fd() >= 0) span = std::chrono::milliseconds(50);
-      if (const auto left = ctx.deadline.remaining()) span = std::min(span, *left);
-      changed_.wait_for(lock, span);
-    }
+    COVE_TRY(ctx.cancel.fd() < 0 ? wait_locked(lock, ctx, ready) : poll_locked(lock, ctx, ready));
     then(value_);
-    changed_.notify_all();
+    wake_all();
     return {};
   }
   template <typename Ready>
@@ -60,8 +55,39 @@ class Guarded {
   }
 
  private:
+  template <typename Ready>
+  Result<void> wait_locked(std::unique_lock<std::mutex>& lock, const OpContext& ctx, Ready& ready) {
+    while (!ready(value_)) {
+      if (auto live = ctx.check(); !live.ok()) return live;
+      const auto left = ctx.deadline.remaining();
+      changed_.wait_for(lock, left.value_or(std::chrono::hours(1)));
+    }
+    return {};
+  }
+  template <typename Ready>
+  Result<void> poll_locked(std::unique_lock<std::mutex>& lock, const OpContext& ctx, Ready& ready) {
+    if (ready(value_)) return {};
+    const PollWaiter waiter;
+    pollers_.push_back(&waiter);
+    Result<void> live = ctx.check();
+    while (live.ok() && !ready(value_)) {
+      lock.unlock();
+      waiter.wait(ctx);
+      lock.lock();
+      // What has come by now counts, although the time is over.
+      if (!ready(value_)) live = ctx.check();
+    }
+    std::erase(pollers_, &waiter);
+    return live;
+  }
+  void wake_all() {
+    changed_.notify_all();
+    for (const auto* poller : pollers_) poller->wake();
+  }
+
   mutable std::mutex mutex_;
   std::condition_variable changed_;
+  std::vector<const PollWaiter*> pollers_;
   T value_;
 };
 
