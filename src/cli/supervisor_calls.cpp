@@ -81,7 +81,8 @@ LiveStatus status_from(const vz::control::v1::StatusDetail& detail) {
   status.agent = detail.agent();
   status.agent_version = detail.agent_version();
   for (const auto& forward : detail.forwards()) {
-    status.forwards.push_back({forward.host_address(), forward.host_port(), forward.guest_port()});
+    status.forwards.push_back(
+        {forward.host_address(), forward.host_port(), forward.guest_port(), forward.connections()});
   }
   status.console_tail = lines_from(detail.console_tail());
   return status;

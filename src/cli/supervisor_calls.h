@@ -24,6 +24,7 @@ struct LiveForward {
   std::string host_address;
   std::uint32_t host_port = 0;
   std::uint32_t guest_port = 0;
+  std::uint64_t connections = 0;  // open now
 };
 
 struct LiveStatus {

@@ -31,15 +31,18 @@ void add_live(Json& json, const LiveStatus& live) {
 
 Json forwards_of(const VmView& view) {
   Json forwards = Json::array();
-  const auto add = [&](const std::string& address, std::uint64_t host, std::uint64_t guest) {
-    forwards.push_back(Json::object({{"host_address", address}, {"host_port", host}, {"guest_port", guest}}));
+  const auto make = [](const std::string& address, std::uint64_t host, std::uint64_t guest) {
+    return Json::object({{"host_address", address}, {"host_port", host}, {"guest_port", guest}});
   };
   if (view.live) {
-    for (const auto& forward : view.live->forwards)
-      add(forward.host_address, forward.host_port, forward.guest_port);
+    for (const auto& forward : view.live->forwards) {
+      auto json = make(forward.host_address, forward.host_port, forward.guest_port);
+      json.set("connections", forward.connections);
+      forwards.push_back(std::move(json));
+    }
   } else if (view.config) {
     for (const auto& forward : view.config->forwards)
-      add(forward.host_address, forward.host_port, forward.guest_port);
+      forwards.push_back(make(forward.host_address, forward.host_port, forward.guest_port));
   }
   return forwards;
 }

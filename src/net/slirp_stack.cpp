@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <utility>
 
 #include "base/log.h"
+#include "base/strings.h"
 
 namespace cove {
 namespace {
@@ -19,6 +21,22 @@ using SteadyClock = std::chrono::steady_clock;
 // (its own longest timers) nothing moved and only listeners are left, it has nothing to time.
 constexpr auto kQuiet = std::chrono::minutes(2);
 constexpr int kQuietWaitMs = 60'000;
+
+// A line of libslirp's table: "TCP[STATE] FD SOURCE PORT DESTINATION PORT ...". The source of a connection
+// from outside is the forward's own end.
+bool is_connection_of(std::string_view line, const ForwardSpec& forward) {
+  std::vector<std::string_view> words;
+  for (const auto word : split(line, ' ')) {
+    if (!word.empty()) words.push_back(word);
+  }
+  if (words.size() < 6 || !words[0].starts_with("TCP[")) return false;
+  for (const char* other : {"TCP[HOST_FORWARD]", "TCP[TIME_WAIT]", "TCP[CLOSED]"}) {
+    if (words[0] == other) return false;
+  }
+  const bool same_address = forward.host_address == "0.0.0.0" || words[2] == forward.host_address;
+  return same_address && words[3] == std::to_string(forward.host_port) &&
+         words[5] == std::to_string(forward.guest_port);
+}
 
 std::int64_t now_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(SteadyClock::now().time_since_epoch()).count();
@@ -255,6 +273,15 @@ bool SlirpStack::remove_forward(const std::string& host_address, std::uint16_t h
   in_addr host{};
   if (::inet_pton(AF_INET, host_address.c_str(), &host) != 1) return false;
   return slirp_remove_hostfwd(impl_->slirp, 0, host, host_port) == 0;
+}
+
+std::uint64_t SlirpStack::connections(const ForwardSpec& forward) const {
+  // glib's memory is malloc's since its version 2.46.
+  const std::unique_ptr<char, decltype(&std::free)> table(slirp_connection_info(impl_->slirp), &std::free);
+  std::uint64_t count = 0;
+  if (!table) return count;
+  for (const auto line : split(table.get(), '\n')) count += is_connection_of(line, forward) ? 1U : 0U;
+  return count;
 }
 
 std::uint64_t SlirpStack::guest_errors() const { return impl_->guest_errors; }

@@ -29,6 +29,8 @@ class SlirpStack final {
   // host_port must not be 0. 0 or an errno value.
   int add_forward(const ForwardSpec& forward);
   bool remove_forward(const std::string& host_address, std::uint16_t host_port);
+  // Open TCP connections that came in through it.
+  std::uint64_t connections(const ForwardSpec& forward) const;
   std::uint64_t guest_errors() const;
 
  private:

@@ -218,6 +218,10 @@ std::vector<ForwardSpec> UserNetwork::forwards() const {
   return impl_->call([&] { return impl_->forwards; });
 }
 
+std::uint64_t UserNetwork::connections(const ForwardSpec& forward) const {
+  return impl_->call([&] { return impl_->stack->connections(forward); });
+}
+
 const NetworkFacts& UserNetwork::facts() const { return impl_->facts; }
 
 NetworkCounters UserNetwork::counters() const {

@@ -78,6 +78,8 @@ class UserNetwork final {
   // Closes the port; connections made through it go on. kNotFound if there is none.
   Result<void> remove_forward(const std::string& host_address, std::uint16_t host_port);
   std::vector<ForwardSpec> forwards() const;
+  // Connections open through it now.
+  std::uint64_t connections(const ForwardSpec& forward) const;
 
   const NetworkFacts& facts() const;
   NetworkCounters counters() const;

@@ -164,9 +164,12 @@ TEST_F(UserNetworkTest, ForwardsAPortItChoosesUntilItIsRemoved) {
   EXPECT_NE(forward->host_port, 0);
   EXPECT_EQ(network->forwards(), std::vector<ForwardSpec>{*forward});
 
+  EXPECT_EQ(network->connections(*forward), 0U);
   const UniqueFd client = connect_host(forward->host_port);
   auto connection = GuestConnection::accept(guest, 22);
   ASSERT_TRUE(connection.ok()) << connection.error().message();
+  EXPECT_EQ(network->connections(*forward), 1U);
+  EXPECT_EQ(network->connections({.host_port = 1, .guest_port = 22}), 0U);
   connection->send("SSH-2.0-fake\r\n");
   EXPECT_EQ(read_text(client.get(), 14), "SSH-2.0-fake\r\n");
 

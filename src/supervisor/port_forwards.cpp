@@ -11,17 +11,19 @@ namespace {
 
 using vz::control::v1::ControlResponse;
 using vz::control::v1::PortForwardCommand;
+using vz::control::v1::PortForwardInfo;
 
 std::string arrow(const ForwardSpec& forward) {
   return forward.host_address + ":" + std::to_string(forward.host_port) +
          " -> guest:" + std::to_string(forward.guest_port);
 }
 
-void add(ControlResponse& response, const ForwardSpec& forward) {
+PortForwardInfo& add(ControlResponse& response, const ForwardSpec& forward) {
   auto& info = *response.mutable_port_forwards()->add_forwards();
   info.set_host_address(forward.host_address);
   info.set_host_port(forward.host_port);
   info.set_guest_port(forward.guest_port);
+  return info;
 }
 
 ControlResponse list(UserNetwork& network) {
@@ -31,7 +33,7 @@ ControlResponse list(UserNetwork& network) {
   for (const auto& forward : forwards) text += "\n  " + arrow(forward);
   ControlResponse response = message_response(std::move(text));
   response.mutable_port_forwards();
-  for (const auto& forward : forwards) add(response, forward);
+  for (const auto& forward : forwards) add(response, forward).set_connections(network.connections(forward));
   return response;
 }
 

@@ -37,6 +37,7 @@ void fill_network(StatusDetail& detail, Supervisor& supervisor) {
     info.set_host_address(forward.host_address);
     info.set_host_port(forward.host_port);
     info.set_guest_port(forward.guest_port);
+    info.set_connections(supervisor.network()->connections(forward));
   }
 }
 

@@ -32,8 +32,11 @@ void add_live(Rows& rows, const LiveStatus& live) {
                       (live.engine_pid != 0 ? ", engine " + std::to_string(live.engine_pid) : "")});
   rows.push_back({"address", live.ip.empty() ? "none" : live.ip});
   for (const auto& forward : live.forwards) {
-    rows.push_back({"forward", forward.host_address + ":" + std::to_string(forward.host_port) +
-                                   " -> guest port " + std::to_string(forward.guest_port)});
+    rows.push_back(
+        {"forward",
+         forward.host_address + ":" + std::to_string(forward.host_port) + " -> guest port " +
+             std::to_string(forward.guest_port) +
+             (forward.connections == 0 ? "" : ", connections: " + std::to_string(forward.connections))});
   }
   rows.push_back({"agent", live.agent + (live.agent_version.empty() ? "" : " (" + live.agent_version + ")")});
   for (const auto& fact : live.facts) {
