@@ -49,7 +49,7 @@ struct TerminalSize {
 struct ExecRequest {
   std::vector<std::string> args;  // args[0] is looked up in the guest's PATH unless it has a slash; no shell
   std::map<std::string, std::string> environment;  // on top of the login-like one
-  std::string working_directory;                   // empty: the user's home
+  std::string working_directory;                   // relative to the user's home; empty: the home
   std::string user;                                // empty: the realm's; others in the system realm only
   std::chrono::milliseconds timeout{0};            // 0: none; the guest ends the command by itself
   std::optional<TerminalSize> terminal;            // a PTY: output comes as kStdout only
@@ -86,9 +86,10 @@ class ExecSession {
   virtual ~ExecSession() = default;
   // One thread: hands output to `sink` until the command ends.
   virtual Result<ExecEnd> wait(const OpContext& ctx, ExecSink& sink) = 0;
-  // The rest from any one other thread. They end with kUnavailable once the command has.
+  // The rest ends with kUnavailable once the command has. Input from any one other thread.
   virtual Result<void> write_stdin(const OpContext& ctx, std::string_view bytes) = 0;
   virtual Result<void> close_stdin(const OpContext& ctx) = 0;
+  // Any thread, also while another one waits to write input.
   virtual Result<void> resize(const OpContext& ctx, TerminalSize size) = 0;
   virtual Result<void> signal(const OpContext& ctx, int number) = 0;  // to the command's process group
 };

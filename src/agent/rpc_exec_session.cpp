@@ -1,5 +1,8 @@
 #include "agent/rpc_exec_session.h"
 
+#include <cstring>
+
+#include "base/strings.h"
 #include "proto/cove_agent.pb.h"
 
 namespace cove::internal {
@@ -9,8 +12,12 @@ using namespace cove::agent::v1;
 
 class RpcExecSession final : public ExecSession {
  public:
-  RpcExecSession(std::shared_ptr<rpc::Channel> channel, std::unique_ptr<rpc::ClientStream> stream)
-      : channel_(std::move(channel)), stream_(std::move(stream)) {}
+  RpcExecSession(std::shared_ptr<rpc::Channel> channel, std::unique_ptr<rpc::ClientStream> stream,
+                 std::string signal_method, std::uint64_t command_id)
+      : channel_(std::move(channel)),
+        stream_(std::move(stream)),
+        signal_method_(std::move(signal_method)),
+        command_id_(command_id) {}
 
   Result<ExecEnd> wait(const OpContext& ctx, ExecSink& sink) override {
     AttachOutput message;
@@ -48,13 +55,24 @@ class RpcExecSession final : public ExecSession {
     return stream_->write(ctx, input_);
   }
   Result<void> resize(const OpContext& ctx, cove::TerminalSize size) override {
-    input_.mutable_resize()->set_rows(size.rows);
-    input_.mutable_resize()->set_columns(size.columns);
-    return stream_->write(ctx, input_);
+    AttachInput message;
+    message.mutable_resize()->set_rows(size.rows);
+    message.mutable_resize()->set_columns(size.columns);
+    return stream_->write(ctx, message);
   }
   Result<void> signal(const OpContext& ctx, int number) override {
-    input_.set_signal(static_cast<std::uint32_t>(number));
-    return stream_->write(ctx, input_);
+    SignalRequest request;
+    request.set_command_id(command_id_);
+    request.set_signal(static_cast<std::uint32_t>(number));
+    SignalResponse reply;
+    auto overtaking = channel_->call(ctx, signal_method_, request, reply);
+    if (overtaking.ok()) return overtaking;
+    const auto code = overtaking.error().code();
+    if (code != Code::kNotFound && code != Code::kUnimplemented) return overtaking;
+    // A command that is about to start, or an agent that does not know the call: behind the input then.
+    AttachInput message;
+    message.set_signal(static_cast<std::uint32_t>(number));
+    return stream_->write(ctx, message);
   }
 
  private:
@@ -68,10 +86,12 @@ class RpcExecSession final : public ExecSession {
 
   std::shared_ptr<rpc::Channel> channel_;  // outlives the stream
   std::unique_ptr<rpc::ClientStream> stream_;
-  AttachInput input_;  // reused, so that its buffer is
+  std::string signal_method_;
+  std::uint64_t command_id_;
+  AttachInput input_;  // of the thread that writes input: reused, so that its buffer is
 };
 
-AttachInput start_message(const ExecRequest& request) {
+AttachInput start_message(const ExecRequest& request, std::uint64_t command_id) {
   AttachInput first;
   AttachStart& start = *first.mutable_start();
   for (const auto& word : request.args) start.add_args(word);
@@ -85,6 +105,7 @@ AttachInput start_message(const ExecRequest& request) {
   }
   if (request.timeout.count() > 0) start.set_timeout_ms(static_cast<std::uint64_t>(request.timeout.count()));
   start.set_standard_input(request.standard_input == ExecRequest::Stdin::kStream);
+  start.set_command_id(command_id);
   return first;
 }
 
@@ -94,16 +115,18 @@ Result<std::unique_ptr<ExecSession>> start_session(const OpContext& ctx,
                                                    std::shared_ptr<rpc::Channel> channel,
                                                    GuestAgentClient::Realm realm, const ExecRequest& request,
                                                    Follow follow) {
-  auto stream = COVE_TRY(channel->open(ctx, realm == GuestAgentClient::Realm::kSystem
-                                                ? "/cove.agent.v1.Guest/Attach"
-                                                : "/cove.agent.v1.UserGuest/Attach"));
-  const auto started = stream->write(ctx, start_message(request));
+  const std::string service =
+      realm == GuestAgentClient::Realm::kSystem ? "/cove.agent.v1.Guest/" : "/cove.agent.v1.UserGuest/";
+  std::uint64_t command_id = 0;
+  std::memcpy(&command_id, random_bytes(sizeof command_id).data(), sizeof command_id);
+  auto stream = COVE_TRY(channel->open(ctx, service + "Attach"));
+  const auto started = stream->write(ctx, start_message(request, command_id));
   if (!started.ok() && started.error().code() == Code::kAborted)
     return Error(Code::kInternal, "the agent ended the call before the command started");
   COVE_TRY(started);
   if (follow == Follow::kNothing) stream->close_send();
-  return std::unique_ptr<ExecSession>(
-      std::make_unique<RpcExecSession>(std::move(channel), std::move(stream)));
+  return std::unique_ptr<ExecSession>(std::make_unique<RpcExecSession>(std::move(channel), std::move(stream),
+                                                                       service + "Signal", command_id));
 }
 
 }  // namespace cove::internal

@@ -64,11 +64,6 @@ Result<CopyTotals> receive(const OpContext& ctx, rpc::ClientStream& stream, cons
   return totals_of(totals);
 }
 
-std::string base_name(const std::string& path) {
-  const std::string name = std::filesystem::path(path).filename().string();
-  return name.empty() || name == "." || name == ".." ? "stream" : name;
-}
-
 }  // namespace
 
 std::string TreeCopy::method(std::string_view name) const {
@@ -89,7 +84,8 @@ Result<CopyTotals> TreeCopy::put_stream(const OpContext& ctx, int fd, const std:
                                         const TreeCount& count) const {
   const auto stream = COVE_TRY(channel_.open(ctx, method("PutTree")));
   return send(ctx, *stream, start_chunk(guest_path, TreeInto::kNameOrDirectory), [&](const TreeEmit& emit) {
-    return read_stream(ctx, fd, base_name(guest_path), kStreamMode, emit, count);
+    // The guest gives it the destination's name.
+    return read_stream(ctx, fd, "stream", kStreamMode, emit, count);
   });
 }
 

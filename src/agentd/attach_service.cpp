@@ -3,11 +3,14 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <map>
+#include <memory>
 
 #include "agentd/command_pump.h"
 #include "agentd/command_spec.h"
 #include "agentd/services.h"
 #include "base/files.h"
+#include "base/guarded.h"
 #include "base/io.h"
 #include "base/strings.h"
 #include "base/thread.h"
@@ -54,6 +57,46 @@ class AttachSink final : public OutputSink {
   const OpContext& ctx_;
   rpc::ServerStream& stream_;
   AttachOutput message_;
+};
+
+// The commands of one realm that run, by their callers' numbers. Any thread.
+class RunningCommands {
+ public:
+  bool add(std::uint64_t id, const Command& command) {
+    return id != 0 && commands_.with([&](auto& commands) { return commands.emplace(id, &command).second; });
+  }
+  void remove(std::uint64_t id) {
+    commands_.with([&](auto& commands) { commands.erase(id); });
+  }
+  Result<void> signal(const OpContext&, const SignalRequest& request, SignalResponse&) {
+    if (request.signal() == 0 || request.signal() >= NSIG)
+      return Error(Code::kInvalidArgument, "there is no signal " + std::to_string(request.signal()));
+    // Under the lock, which remove() needs before the command may go.
+    const bool found = commands_.with([&](auto& commands) {
+      const auto command = commands.find(request.command_id());
+      if (command != commands.end()) command->second->signal(static_cast<int>(request.signal()));
+      return command != commands.end();
+    });
+    return found ? Result<void>() : Error(Code::kNotFound, "no such command runs");
+  }
+
+ private:
+  Guarded<std::map<std::uint64_t, const Command*>> commands_;
+};
+
+class Listed {
+ public:
+  Listed(RunningCommands& commands, std::uint64_t id, const Command& command)
+      : commands_(commands), id_(commands.add(id, command) ? id : 0) {}
+  Listed(const Listed&) = delete;
+  Listed& operator=(const Listed&) = delete;
+  ~Listed() {
+    if (id_ != 0) commands_.remove(id_);
+  }
+
+ private:
+  RunningCommands& commands_;
+  std::uint64_t id_;
 };
 
 // What the client sends after its start, carried by a thread of its own until it ends or `ctx` does.
@@ -136,12 +179,14 @@ AttachOutput exit_message(const CommandEnd& end) {
   return last;
 }
 
-Result<void> attach(const Realm& realm, const OpContext& ctx, rpc::ServerStream& stream) {
+Result<void> attach(const Realm& realm, RunningCommands& running, const OpContext& ctx,
+                    rpc::ServerStream& stream) {
   AttachInput first;
   if (!COVE_TRY(stream.read(ctx, first)) || !first.has_start())
     return Error(Code::kInvalidArgument, "the first message must be start");
   const CommandSpec spec = COVE_TRY(attach_spec(realm, first.start()));
   Command command = COVE_TRY(Command::start(spec));
+  const Listed listed(running, first.start().command_id(), command);
   PumpOptions options;
   if (first.start().timeout_ms() > 0) {
     options.timeout = Deadline::after(std::chrono::milliseconds(
@@ -185,9 +230,13 @@ void register_attach_service(rpc::Handlers& handlers, const Realm& realm) {
       service + "Hello", [&realm](const OpContext&, const HelloRequest& request, HelloResponse& reply) {
         return hello(realm, request, reply);
       });
-  handlers.stream(service + "Attach", [&realm](const OpContext& ctx, rpc::ServerStream& stream) {
-    return attach(realm, ctx, stream);
+  const auto running = std::make_shared<RunningCommands>();
+  handlers.stream(service + "Attach", [&realm, running](const OpContext& ctx, rpc::ServerStream& stream) {
+    return attach(realm, *running, ctx, stream);
   });
+  handlers.unary<SignalRequest, SignalResponse>(
+      service + "Signal", [running](const OpContext& ctx, const SignalRequest& request,
+                                    SignalResponse& reply) { return running->signal(ctx, request, reply); });
 }
 
 }  // namespace cove::agentd

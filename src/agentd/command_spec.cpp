@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <filesystem>
+
 namespace cove::agentd {
 namespace {
 
@@ -17,13 +19,10 @@ Result<CommandSpec> make_spec(const Realm& realm, CommandRequest request) {
   spec.identity = COVE_TRY(realm.identity(request.user));
   spec.environment = COVE_TRY(login_environment(spec.identity.account, realm.root, request.environment));
   spec.args = std::move(request.args);
-  if (!request.working_directory.empty()) {
-    spec.working_directory = std::move(request.working_directory);
-  } else if (request.default_directory == CommandRequest::DefaultDirectory::kHome) {
-    spec.working_directory = home_or_root(spec.identity.account.home);
-  } else {
-    spec.working_directory = "/";
-  }
+  const bool at_home = request.default_directory == CommandRequest::DefaultDirectory::kHome;
+  spec.working_directory = at_home ? home_or_root(spec.identity.account.home) : "/";
+  if (!request.working_directory.empty())
+    spec.working_directory = std::filesystem::path(spec.working_directory) / request.working_directory;
   return spec;
 }
 

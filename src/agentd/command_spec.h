@@ -13,7 +13,7 @@ struct CommandRequest {
   std::vector<std::string> args;
   Environment environment;
   std::string user;               // empty: the realm's
-  std::string working_directory;  // empty: `default_directory`
+  std::string working_directory;  // relative to `default_directory`, or absolute
   enum class DefaultDirectory : std::uint8_t { kRoot, kHome };
   DefaultDirectory default_directory = DefaultDirectory::kHome;  // kHome: / when the home is missing
 };

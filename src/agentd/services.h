@@ -10,7 +10,7 @@ namespace cove::agentd {
 inline constexpr std::uint32_t kApiVersion = 1;
 
 void register_exec_service(rpc::Handlers& handlers, const Realm& realm);    // Exec..., UserExec...
-void register_attach_service(rpc::Handlers& handlers, const Realm& realm);  // Hello, Attach
+void register_attach_service(rpc::Handlers& handlers, const Realm& realm);  // Hello, Attach, Signal
 void register_tree_service(rpc::Handlers& handlers, const Realm& realm);    // PutTree, GetTree
 void register_file_service(rpc::Handlers& handlers, const Realm& realm);  // CopyIn/Out, Read/WriteFile, Mkdir
 void register_system_service(rpc::Handlers& handlers,

@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdlib>
 
 #include "cli/main_command.h"
@@ -10,10 +11,17 @@ extern char** environ;
 
 namespace {
 
-// A signal handler reaches nothing else. Set once, before the handlers are installed.
+// A signal handler reaches nothing else. The first is set once, before the handlers are installed.
 const cove::CancelSource* interrupted = nullptr;
+std::atomic<int> first_signal{0};
 
-extern "C" void on_interrupt(int) { interrupted->cancel(); }
+extern "C" void on_interrupt(int number) {
+  int none = 0;
+  first_signal.compare_exchange_strong(none, number);
+  interrupted->cancel();
+}
+
+int cancelling_signal() { return first_signal.load(); }
 
 std::string variable(const char* name) {
   const char* value = std::getenv(name);
@@ -59,7 +67,12 @@ cove::Environment surroundings(int argc, char** argv) {
 void install_handlers() {
   struct sigaction action {};
   action.sa_handler = on_interrupt;  // no SA_RESTART: whoever waits shall look up
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(number, &action, nullptr);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction before {};
+    ::sigaction(number, nullptr, &before);
+    // What nohup made us ignore stays ignored.
+    if (number != SIGHUP || before.sa_handler != SIG_IGN) ::sigaction(number, &action, nullptr);
+  }
   ::signal(SIGPIPE, SIG_IGN);
 }
 
@@ -71,5 +84,6 @@ int main(int argc, char** argv) {
   install_handlers();
   auto env = surroundings(argc, argv);
   env.cancel = cancel.token();
+  env.cancelling_signal = cancelling_signal;
   return cove::run_cli(env);
 }

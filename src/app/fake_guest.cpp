@@ -49,6 +49,7 @@ class FakeGuestAgent final : public FakeGuest {
       rpc::Handlers& handlers = realm == &system_ ? system_handlers_ : user_handlers_;
       agentd::register_exec_service(handlers, *realm);
       agentd::register_attach_service(handlers, *realm);
+      agentd::register_tree_service(handlers, *realm);
     }
     agentd::register_file_service(system_handlers_, system_);
     register_power();

@@ -23,6 +23,11 @@ Result<CopySpec> parse_copy_spec(std::string_view word) {
   return spec;
 }
 
+bool names_a_file(std::string_view path) {
+  const auto name = path.substr(path.rfind('/') + 1);  // npos + 1 is 0
+  return !name.empty() && name != "." && name != ".." && path != "~";
+}
+
 Result<std::vector<TreeSource>> host_sources(const std::vector<std::string>& paths) {
   std::vector<TreeSource> sources;
   std::set<std::string> names;

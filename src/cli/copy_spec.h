@@ -20,6 +20,9 @@ struct CopySpec {
   std::string path;          // kGuest: "" = the home folder
 };
 
+// Whether a path names a file rather than a folder, as far as its words tell: not "", "~", "a/", "..".
+bool names_a_file(std::string_view path);
+
 // A colon before the first slash makes it a guest path; "./a:b" is a file here. kInvalidArgument: no VM name.
 Result<CopySpec> parse_copy_spec(std::string_view word);
 

@@ -38,5 +38,11 @@ TEST(CopySpec, SourcesGetTheNamesTheyArriveUnder) {
   EXPECT_FALSE(host_sources({"/"}).ok());
 }
 
+TEST(CopySpec, a_stream_needs_a_files_name) {
+  for (const char* path : {"f", "/f", "a/b", "...", "~f", "~/f"}) EXPECT_TRUE(names_a_file(path)) << path;
+  for (const char* path : {"", "/", "a/", "~", "~/", ".", "..", "a/.", "a/.."})
+    EXPECT_FALSE(names_a_file(path)) << path;
+}
+
 }  // namespace
 }  // namespace cove

@@ -25,7 +25,9 @@ struct Environment {
   int in = 0;
   int out = 1;
   int err = 2;
-  CancelToken cancel;  // fires at Ctrl-C or SIGTERM
+  CancelToken cancel;  // fires at Ctrl-C, SIGTERM or SIGHUP
+  // Which of them it was; 0 before. Null: nobody listens to signals.
+  int (*cancelling_signal)() = nullptr;
 };
 
 }  // namespace cove

@@ -1,10 +1,12 @@
 // Runs one command in a guest with this process's streams: input, output, signals, window size. The calling
-// thread carries output, a second one everything that goes to the guest. Blocking.
+// thread carries output, a second one the input, a third one signals, which a full input must not hold up.
+// Blocking.
 #pragma once
 
 #include <memory>
 
 #include "agent/guest_agent_client.h"
+#include "cli/passed_signals.h"
 
 namespace cove {
 
@@ -12,10 +14,14 @@ struct ExecRunOptions {
   int in = 0;  // -1: the command reads nothing
   int out = 1;
   int err = 2;
-  // The user's Ctrl-C or SIGTERM: sent on to the command, which is killed if it still runs after `grace`.
-  CancelToken interrupted;
+  // Sent on to the command as what they are. Three that ask for its end (INT, TERM, QUIT, HUP) within three
+  // seconds end it by force.
+  const PassedSignals* signals = nullptr;
+  // For a caller that shall end itself: an interrupt to the command, which is killed if it still runs after
+  // `grace`.
+  CancelToken interrupted{};
   std::chrono::nanoseconds grace = std::chrono::seconds(5);
-  // The terminal whose size the command's PTY follows; -1: no PTY.
+  // The terminal whose size the command's PTY follows, told by `signals`; -1: no PTY.
   int terminal = -1;
 };
 

@@ -35,7 +35,7 @@ Result<void> check_value(const FlagSpec& flag, std::string_view value) {
       if (value != "true" && value != "false" && value != "1" && value != "0") return bad("true or false");
       break;
     case FlagKind::kCount:
-      if (!parse_u64(value)) return bad("a whole number");
+      if (!parse_u64(value)) return bad("a whole number of 0 or more");
       break;
     case FlagKind::kDuration:
       if (!parse_duration_flag(value)) return bad("a duration such as 30s, 1m30s or 500ms");

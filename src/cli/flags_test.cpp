@@ -72,7 +72,7 @@ TEST(Flags, an_unknown_flag_names_the_nearest) {
 
 TEST(Flags, values_are_checked_when_parsed) {
   EXPECT_EQ(parse({"-cpu"}).error().message(), "flag -cpu needs a value: N");
-  EXPECT_EQ(parse({"-cpu", "two"}).error().message(), "flag -cpu: 'two' is not a whole number");
+  EXPECT_EQ(parse({"-cpu", "two"}).error().message(), "flag -cpu: 'two' is not a whole number of 0 or more");
   EXPECT_FALSE(parse({"-cpu", "-1"}).ok());
   EXPECT_FALSE(parse({"-cpu", "99999999999999999999"}).ok());
   EXPECT_FALSE(parse({"-timeout", "soon"}).ok());

@@ -5,11 +5,13 @@
 
 #include <optional>
 
+#include "base/strings.h"
 #include "cli/agent_call.h"
 #include "cli/exec_runner.h"
 #include "cli/terminal.h"
 #include "cli/vm_choice.h"
 #include "cli/vm_end.h"
+#include "format/duration.h"
 
 namespace cove {
 namespace {
@@ -52,8 +54,11 @@ Result<ExecRequest> make_request(Invocation& inv, std::vector<std::string> argum
       is_null_device(inv.env.in) ? ExecRequest::Stdin::kNone : ExecRequest::Stdin::kStream;
   if (terminal == GuestTerminal::kYes) {
     if (!is_terminal(inv.env.in)) {
-      return Error(Code::kFailedPrecondition, "standard input is no terminal")
-          .hint("without a terminal use cove exec, and leave -tty away");
+      const bool shell = inv.command.name == "shell";
+      return Error(Code::kFailedPrecondition, std::string(shell ? "cove shell" : "cove exec -tty") +
+                                                  " needs a terminal, and standard input is not one")
+          .hint(shell ? "to run a command without a terminal: cove exec -- COMMAND [ARG...]"
+                      : "leave -tty away, or run it from a terminal");
     }
     const auto size = window_size(inv.env.in);
     request.terminal = TerminalSize{.rows = size.rows, .columns = size.columns};
@@ -66,8 +71,10 @@ Result<ExecEnd> attach_and_run(const Invocation& inv, GuestAgentClient& agent, G
                                const ExecRequest& request) {
   const auto deadline =
       request.timeout.count() > 0 ? Deadline::after(request.timeout + kTimeoutSlack) : Deadline();
-  // Not the user's cancel: Ctrl-C is passed on to the command, which ends in its own way.
+  // Not the user's cancel: signals are passed on to the command, which ends in its own way.
   const CancelSource kill;
+  const PassedSignals signals(request.terminal ? WindowChanges::kTake : WindowChanges::kLeave);
+  COVE_TRY(inv.context().check());  // one that came before
   const auto session = COVE_TRY(agent.attach({kill.token(), deadline}, realm, request));
   std::optional<RawTerminal> raw;
   if (request.terminal) raw.emplace(COVE_TRY(RawTerminal::enter(inv.env.in)));
@@ -75,7 +82,7 @@ Result<ExecEnd> attach_and_run(const Invocation& inv, GuestAgentClient& agent, G
                           {.in = request.standard_input == ExecRequest::Stdin::kNone ? -1 : inv.env.in,
                            .out = inv.env.out,
                            .err = inv.env.err,
-                           .interrupted = inv.env.cancel,
+                           .signals = &signals,
                            .terminal = request.terminal ? inv.env.in : -1});
 }
 
@@ -90,12 +97,21 @@ Result<int> run_guest_command(Invocation& inv, std::vector<std::string> argument
   request.user = identity.user;
   const auto agent = COVE_TRY(connect_agent(inv.context(), vm, *inv.flags.duration("wait")));
   auto end = attach_and_run(inv, *agent, identity.realm, request);
-  if (end.ok()) return exec_exit_status(*end);
+  if (end.ok()) {
+    if (end->reason == ExecEnd::Reason::kTimeout)
+      inv.out.note("cove: " + printable(shell_quote(request.args.front())) + " was ended after " +
+                   format_duration(timeout) + ", its -timeout");
+    return exec_exit_status(*end);
+  }
   if (end.error().code() == Code::kUnavailable) return explain_end({}, vm, std::move(end).error());
   if (end.error().code() == Code::kNotFound) inv.failure_status = kNoSuchCommand;
   if (end.error().code() == Code::kPermissionDenied) inv.failure_status = kCannotRun;
-  if (end.error().code() == Code::kDeadlineExceeded && timeout.count() > 0) inv.failure_status = kTimedOut;
-  return std::move(end).error();
+  if (end.error().code() != Code::kDeadlineExceeded || timeout.count() == 0) return std::move(end).error();
+  inv.failure_status = kTimedOut;
+  return Error(Code::kDeadlineExceeded, shell_quote(request.args.front()) + " was to end after " +
+                                            format_duration(timeout) +
+                                            ", and the guest does not say that it did")
+      .hint("how it is: cove status " + vm.name().str());
 }
 
 }  // namespace cove

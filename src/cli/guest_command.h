@@ -10,8 +10,8 @@ inline constexpr FlagSpec kUserFlag{"user", FlagKind::kText, "USER", "run as thi
                                     ""};
 inline constexpr FlagSpec kEnvFlag{"env", FlagKind::kTexts, "K=V", "set a variable; K alone passes yours on",
                                    ""};
-inline constexpr FlagSpec kWorkdirFlag{"workdir", FlagKind::kText, "DIR", "run in this folder of the guest",
-                                       ""};
+inline constexpr FlagSpec kWorkdirFlag{"workdir", FlagKind::kText, "DIR",
+                                       "run in DIR of the guest, relative to the account's home", ""};
 inline constexpr FlagSpec kWaitFlag{"wait", FlagKind::kDuration, "TIME",
                                     "how long the guest may take to answer", "60s"};
 

@@ -1,5 +1,7 @@
 #include "cli/main_command.h"
 
+#include <signal.h>
+
 #include <cerrno>
 
 #include "base/io.h"
@@ -14,12 +16,14 @@ namespace {
 
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
-constexpr int kCancelled = 130;   // 128 + SIGINT, as shells say
+constexpr int kBySignal = 128;    // + its number, as shells say
 constexpr int kReaderGone = 141;  // 128 + SIGPIPE
 
 int exit_status(const Error& error, const Invocation& inv) {
   if (inv.was_usage_error) return kUsage;
-  return error.code() == Code::kCancelled ? kCancelled : inv.failure_status;
+  if (error.code() != Code::kCancelled) return inv.failure_status;
+  const int number = inv.env.cancelling_signal == nullptr ? 0 : inv.env.cancelling_signal();
+  return kBySignal + (number == 0 ? SIGINT : number);
 }
 
 void print_error(const Environment& env, const Error& error, bool json) {

@@ -32,8 +32,8 @@ struct ChannelOptions {
   Limits limits;
 };
 
-// One streaming call. One thread may write while another reads. Dropping it before the end of the call
-// cancels the call. It may outlive the channel; then its members fail with kUnavailable.
+// One streaming call. One thread reads, any may write: each message goes out whole. Dropping it before the
+// end of the call cancels the call. It may outlive the channel; then its members fail with kUnavailable.
 class ClientStream final {
  public:
   explicit ClientStream(std::shared_ptr<Stream> stream);

@@ -184,6 +184,17 @@ TEST_F(TreeTest, DataMustBeInOrderAndInsideTheFile) {
   EXPECT_TRUE(list_directory(path("dst"))->empty());
 }
 
+TEST_F(TreeTest, AStreamHasNoNameInAFolder) {
+  shell("echo x > src; mkdir dst");
+  const auto in = open_file(path("src"), O_RDONLY);
+  auto writer = std::move(TreeWriter::create(path("dst"), TreeInto::kNameOrDirectory)).value();
+  const auto read =
+      read_stream({}, in->get(), "stream", 0640, [&](const TreeChunk& c) { return writer.apply(c); }, {});
+  ASSERT_FALSE(read.ok());
+  EXPECT_EQ(read.error().code(), Code::kInvalidArgument);
+  EXPECT_TRUE(list_directory(path("dst"))->empty());
+}
+
 TEST_F(TreeTest, StreamsGoInAndOut) {
   shell("truncate -s 1M src; printf data >> src; mkdir dst; mkdir folder");
   const auto in = open_file(path("src"), O_RDONLY);

@@ -75,6 +75,7 @@ struct TreeWriter::Impl {
     std::int64_t mtime_ns;
   };
 
+  std::string destination;
   UniqueFd root;          // the folder that top entries go into
   std::string rename_to;  // the top entry's name if the destination itself is the name
   std::string top_name;   // the one top entry seen, when rename_to is set
@@ -123,6 +124,9 @@ struct TreeWriter::Impl {
 
   Result<void> entry(const TreeEntry& entry) {
     if (open) return bad_chunk("an entry inside a file");
+    // A stream has no name of its own to get in a folder.
+    if (entry.stream() && rename_to.empty())
+      return Error(Code::kInvalidArgument, destination + " is a folder: name the file to write in it");
     const auto parts = COVE_TRY(place(entry));
     const int parent = COVE_TRY(parent_of(parts));
     if (entry.type() == TreeEntry::DIRECTORY) return folder(parent, parts, entry);
@@ -265,6 +269,7 @@ TreeWriter::~TreeWriter() = default;
 
 Result<TreeWriter> TreeWriter::create(const std::filesystem::path& destination, TreeInto into) {
   auto impl = std::make_unique<Impl>();
+  impl->destination = destination.string();
   std::filesystem::path plain = destination.lexically_normal();
   const bool slash = plain.has_relative_path() && plain.filename().empty();
   if (slash) plain = plain.parent_path();

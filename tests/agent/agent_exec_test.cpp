@@ -225,6 +225,24 @@ TEST_F(AgentExec, SignalsReachTheGroup) {
   EXPECT_NE(lines.text().find("got"), std::string::npos);
 }
 
+TEST_F(AgentExec, ASignalOvertakesInputThatIsNotRead) {
+  auto request = shell("trap 'echo got; kill $!; exit 7' USR1; echo ready; sleep 600 & wait");
+  request.standard_input = ExecRequest::Stdin::kStream;
+  auto session = attach(request);
+  Lines lines;
+  Thread writer("writer", [&] {
+    const std::string chunk(std::size_t{64} << 10U, 'x');
+    while (session->write_stdin(patient(), chunk).ok()) continue;  // until the command has ended
+  });
+  Thread sender("sender", [&] {
+    EXPECT_TRUE(lines.wait_for("ready").ok());
+    EXPECT_TRUE(session->signal(patient(), SIGUSR1).ok());
+  });
+  const auto end = session->wait(patient(), lines);
+  ASSERT_TRUE(end.ok()) << end.error().message();
+  EXPECT_EQ(end->status.code, 7);
+}
+
 TEST_F(AgentExec, TerminalHasASizeThatFollows) {
   ExecRequest request = shell(
       "trap 'stty size; exit 4' WINCH; tty -s && echo $TERM; stty size; echo ready; while :; do sleep 0.05; "

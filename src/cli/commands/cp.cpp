@@ -40,7 +40,14 @@ Result<void> check(Invocation& inv, const Plan& plan) {
                        [&](const CopySpec& s) { return s.kind == kind; });
   };
   if (plan.way == Plan::Way::kIn) {
-    if (all(Kind::kHost) || (plan.sources.size() == 1 && plan.sources[0].kind == Kind::kStream)) return {};
+    const bool stream = plan.sources[0].kind == Kind::kStream;
+    if (stream && plan.sources.size() == 1 && !names_a_file(plan.destination.path)) {
+      const std::string folder = inv.flags.words.back();
+      const bool slash = folder.ends_with('/') || folder.ends_with(':');
+      return inv.usage(Error(Code::kInvalidArgument, "standard input has no name to get in a folder")
+                           .hint("name the file: cove cp - " + folder + (slash ? "" : "/") + "FILE"));
+    }
+    if (all(Kind::kHost) || (plan.sources.size() == 1 && stream)) return {};
     return inv.usage(Error(Code::kInvalidArgument, "only files here, or \"-\" alone, can be copied to a vm")
                          .hint("copy from vm to vm in two steps, or: cove cp a:/file - | cove cp - b:/file"));
   }
@@ -71,11 +78,15 @@ Result<Plan> make_plan(Invocation& inv) {
   return plan;
 }
 
-Result<CopyTotals> copy_in(const OpContext& ctx, const Invocation& inv, const Plan& plan,
-                           const TreeCopy& copy, Progress& progress) {
+Result<CopyTotals> copy_in(const OpContext& ctx, Invocation& inv, const Plan& plan, const TreeCopy& copy,
+                           Progress& progress) {
   if (plan.sources[0].kind == Kind::kStream) {
     const auto count = [&](std::uint64_t bytes) { progress.amount(bytes, 0); };
-    return copy.put_stream(ctx, inv.env.in, plan.destination.path, count);
+    auto totals = copy.put_stream(ctx, inv.env.in, plan.destination.path, count);
+    // Only the guest knows what is a folder there.
+    if (!totals.ok() && totals.error().code() == Code::kInvalidArgument)
+      return inv.usage(std::move(totals).error());
+    return totals;
   }
   std::vector<std::string> paths;
   for (const auto& source : plan.sources) paths.push_back(source.path);
