@@ -87,7 +87,9 @@ Result<void> write_table(int fd, const GptBytes& table, std::uint64_t sectors) {
 Result<void> tell_kernel(int fd, unsigned index, const GptPartition& partition) {
   blkpg_partition change{};
   change.pno = static_cast<int>(index + 1);
-  const auto bytes = [](std::uint64_t sectors) { return static_cast<long long>(sectors * kSectorBytes); };
+  const auto bytes = [](std::uint64_t sectors) {
+    return static_cast<long long>(sectors) * static_cast<long long>(kSectorBytes);
+  };
   change.start = bytes(partition.first_sector);
   change.length = bytes(partition.last_sector - partition.first_sector + 1);
   blkpg_ioctl_arg request{};
