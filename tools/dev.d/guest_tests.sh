@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tests on a real guest: builds the image if the cache has none, boots one VM, and runs tests/guest/*.txtar against
-# it; then kills it at moments of its life. guest_tests.sh [-all]
+# Tests on a real guest: builds the image if the cache has none, boots one VM, and runs tests/guest/*.txtar and
+# tests/pty/real_guest_test.py against it; then kills it at moments of its life. guest_tests.sh [-all]
 # The home is a folder of its own below build/, so that no VM of the user is touched and the image is kept.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -14,11 +14,14 @@ trap cleanup EXIT
 cleanup
 
 say "a real guest"
+# An image kept from an earlier run may carry an earlier agent, which is not what is to be tested.
+if cove image list | grep -q '^debian:12 .* other '; then cove image build -rebuild debian:12; fi
 cove up guest -cpu 2 -memory 1 -disk-size 8 -user tester -forward 127.0.0.1:0:22
 cove status guest
 export COVE_VM=guest GUEST_TEST=1
 cove script test tests/guest/*.txtar
-cove delete guest -force
+/usr/bin/python3 -B tests/pty/real_guest_test.py
+cleanup
 say "kill points of a real guest"
 build asan kill_at
 points=5

@@ -28,6 +28,9 @@ stamp "fuzzing"
 tools/dev.d/fuzz.sh ${all:+60}
 
 build release
+stamp "a gigabyte each way through exec, release build, fake engine"
+PATH="$PWD/build/release/bin:$PATH" COVE_BACKEND=fake cove script test tests/bulk/*.txtar
+
 stamp "real guests"
 tools/dev.d/guest_tests.sh ${all:+-all}
 stamp "every tier passed"
