@@ -77,7 +77,7 @@ class SignalRelay {
       if (ready < 0 && errno != EINTR) return;
       if (patience_.expired()) return end_by_force();
       if (ready <= 0) continue;
-      if (wanted[1].revents != 0 && !take_signals()) return end_by_force();
+      if (options_.signals != nullptr && wanted[1].revents != 0 && !take_signals()) return end_by_force();
       if (wanted[2].revents == 0) continue;
       interrupted = true;
       patience_ = Deadline::after(options_.grace);

@@ -70,13 +70,11 @@ int run_command(const Environment& env, const CommandLine& line, Output& out) {
     }
     return 0;
   }
-  auto usable = flags.ok() ? check_words(command, *flags) : Result<void>(std::move(flags).error());
+  auto usable = flags.ok() ? check_words(command, *flags) : Result<void>(Error(flags.error()));
   if (!usable.ok()) {
-    auto error = std::move(usable).error();
-    if (error.hint_text().empty()) {
-      static_cast<void>(
-          std::move(error).hint("'cove help " + std::string(command.name) + "' lists its flags"));
-    }
+    const bool hinted = !usable.error().hint_text().empty();
+    const auto pointer = "'cove help " + std::string(command.name) + "' lists its flags";
+    const Error error = hinted ? std::move(usable).error() : std::move(usable).error().hint(pointer);
     print_error(env, error, wants_json(line.arguments));
     return kUsage;
   }

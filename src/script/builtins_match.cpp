@@ -92,7 +92,7 @@ std::vector<std::size_t> pattern_argument(ScriptArguments raw) {
   return {};
 }
 
-ScriptCommand match_command(std::string name, Subject subject) {
+ScriptCommand match_command(const std::string& name, Subject subject) {
   const bool file = subject == Subject::kFile;
   return ScriptCommand{
       .name = name,

@@ -11,7 +11,7 @@
 
 namespace cove {
 
-ScriptState::ScriptState(ScriptStateOptions options)
+ScriptState::ScriptState(const ScriptStateOptions& options)
     : closing_(CancelSource::child_of(options.context.cancel)),
       context_{closing_.token(), options.context.deadline},
       clock_(options.clock),
@@ -108,7 +108,7 @@ std::string ScriptState::wait_for_background() {
 Result<void> ScriptState::close(const ScriptLogSink& log_sink) {
   closing_.cancel();
   const std::string failures = wait_for_background();
-  const auto written = log_.empty() ? Result<void>() : log_sink(take_log());
+  auto written = log_.empty() ? Result<void>() : log_sink(take_log());
   if (!failures.empty()) return Error(Code::kAborted, mask(failures));
   return written;
 }

@@ -38,7 +38,7 @@ struct ScriptBackground {
 
 class ScriptState {
  public:
-  explicit ScriptState(ScriptStateOptions options);
+  explicit ScriptState(const ScriptStateOptions& options);
   ScriptState(const ScriptState&) = delete;
   ScriptState& operator=(const ScriptState&) = delete;
   ~ScriptState();

@@ -181,7 +181,8 @@ Observation VmDirectory::observe_files() const {
     const Json& record = **session;
     if (const Json& crash = record.get("crash"); crash.is_object()) {
       auto evidence = CrashRecord::from_json(crash);
-      return {.state = MachineState::kCrashed, .reason = evidence.reason, .crash = std::move(evidence)};
+      auto reason = evidence.reason;
+      return {.state = MachineState::kCrashed, .reason = std::move(reason), .crash = std::move(evidence)};
     }
     const bool same_boot = record.get("boot_id").as_string() == host_boot_id();
     return {MachineState::kCrashed,

@@ -31,6 +31,7 @@ Result<bool> may_delete(Invocation& inv, const std::vector<VmDirectory>& chosen)
   if (inv.flags.is_set("force")) return true;
   for (const auto& vm : chosen) COVE_TRY(check_deletable(vm));
   std::vector<std::string> names;
+  names.reserve(chosen.size());
   for (const auto& vm : chosen) names.push_back(vm.name().str());
   const auto list = join(names, ", ");
   if (!is_terminal(inv.env.in)) {

@@ -31,7 +31,7 @@ class Arguments {
     out_.push_back(std::move(name));
     out_.push_back(std::move(value));
   }
-  void blockdev(Json node) { option("-blockdev", node.dump()); }
+  void blockdev(const Json& node) { option("-blockdev", node.dump()); }
   void socket_chardev(const std::string& id, int fd) {
     option("-chardev", "socket,id=" + id + ",fd=" + std::to_string(fd));
   }

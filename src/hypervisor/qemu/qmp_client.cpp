@@ -41,7 +41,7 @@ void QmpClient::negotiate(std::chrono::milliseconds timeout, Done<std::string> d
   });
 }
 
-void QmpClient::execute(std::string_view command, Json arguments, Done<Json> done,
+void QmpClient::execute(std::string_view command, const Json& arguments, Done<Json> done,
                         std::chrono::milliseconds timeout) {
   if (!socket_) {
     loop_.post([done = std::move(done)] { done(Error(Code::kUnavailable, "QEMU has closed its monitor")); });
@@ -118,7 +118,7 @@ void QmpClient::finish(std::uint64_t id, Result<Json> result) {
   if (!node.empty()) node.mapped().done(std::move(result));
 }
 
-void QmpClient::send(std::string bytes) {
+void QmpClient::send(std::string_view bytes) {
   note(">", bytes);
   unsent_ += bytes;
   if (!writable_) flush();

@@ -35,7 +35,7 @@ class QmpClient {
 
   // Waits for the greeting and leaves negotiation mode; gives QEMU's version. Once, before any command.
   void negotiate(std::chrono::milliseconds timeout, Done<std::string> done);
-  void execute(std::string_view command, Json arguments, Done<Json> done,
+  void execute(std::string_view command, const Json& arguments, Done<Json> done,
                std::chrono::milliseconds timeout = kTimeout);
   // Handles what has already arrived, e.g. the last events of a QEMU that has just ended.
   void drain();
@@ -52,7 +52,7 @@ class QmpClient {
   void handle(QmpMessage message);
   void handle_reply(QmpReply reply);
   void finish(std::uint64_t id, Result<Json> result);
-  void send(std::string bytes);
+  void send(std::string_view bytes);
   void flush();
   void close(const Error& why);
   void note(std::string_view direction, std::string_view text);

@@ -53,12 +53,12 @@ bool is_ip(const Bytes& frame, std::uint8_t protocol) {
   return get16(frame, 12) == 0x0800 && frame.size() > kEthernet + 20 && frame[kEthernet + 9] == protocol;
 }
 
-std::size_t ip_payload(const Bytes& frame) { return kEthernet + 4U * (frame[kEthernet] & 15U); }
+std::size_t ip_payload(const Bytes& frame) { return kEthernet + std::size_t{4} * (frame[kEthernet] & 15U); }
 
 Segment parse_tcp(const Bytes& frame) {
   const std::size_t at = ip_payload(frame);
   const std::size_t end = std::min<std::size_t>(frame.size(), kEthernet + get16(frame, kEthernet + 2));
-  const std::size_t data = at + 4U * (frame.size() > at + 12 ? frame[at + 12] >> 4U : 5U);
+  const std::size_t data = at + std::size_t{4} * (frame.size() > at + 12 ? frame[at + 12] >> 4U : 5U);
   Segment segment{get16(frame, at), get16(frame, at + 2), get32(frame, at + 4), get32(frame, at + 8), 0, {}};
   if (frame.size() > at + 13) segment.flags = frame[at + 13];
   if (data < end) {
