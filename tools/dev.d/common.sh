@@ -38,12 +38,15 @@ ensure_packages() {
     die "apt-get could not install: $(echo $missing)"
 }
 
+# What a caller of build() adds to cmake's arguments.
+configure_options=()
+
 # build PRESET [TARGET...]
 build() {
   local preset=$1
   shift
   say "building ($preset)"
-  cmake --preset "$preset" >"build-$preset.log" 2>&1 || { cat "build-$preset.log" >&2; rm -f "build-$preset.log"; die "cmake failed"; }
+  cmake --preset "$preset" "${configure_options[@]}" >"build-$preset.log" 2>&1 || { cat "build-$preset.log" >&2; rm -f "build-$preset.log"; die "cmake failed"; }
   rm -f "build-$preset.log"
   ninja -C "build/$preset" --quiet "$@"
 }
