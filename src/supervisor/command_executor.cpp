@@ -93,9 +93,13 @@ Result<ControlResponse> CommandExecutor::dispatch(const OpContext& ctx, const Ve
   }
   // The first moments of a boot belong to the wait; a guest without an agent is named as such.
   const auto there = supervisor_.facts().wait(ctx.with_timeout(kAgentPatience), fact::kAgent);
+  const auto& vm_name = supervisor_.name().str();
+  if (!there.ok() && there.error().code() == Code::kUnavailable) {
+    return Error(there.error()).hint("let it run: cove resume " + vm_name);
+  }
   if (!there.ok()) {
     return Error(Code::kUnavailable, "guest agent unavailable: it has not answered")
-        .hint("see how far the guest is: cove status " + supervisor_.name().str());
+        .hint("see how far the guest is: cove status " + vm_name);
   }
   return serve_agent_verb(ctx, supervisor_.agent().client(), verb, request, reply);
 }
@@ -153,18 +157,16 @@ Result<ControlResponse> CommandExecutor::wait(const OpContext& ctx, const Contro
   }
   constexpr std::uint64_t kLongest = 7 * 24 * 3600 * 1000ULL;
   const auto timeout = std::chrono::milliseconds(std::min(request.wait().timeout_ms(), kLongest));
-  // What a guest that stands still has shown before says nothing about now.
-  const bool of_guest = name != fact::kProcess;
-  const bool held = of_guest && COVE_TRY(take_snapshot(ctx, supervisor_)).state == MachineState::kPaused;
-  const auto waited = held ? Result<void>(Error(Code::kDeadlineExceeded, "the vm is paused"))
-                           : facts.wait(ctx.with_timeout(timeout), name);
-  if (!waited.ok() && waited.error().code() != Code::kDeadlineExceeded) return waited.error();
+  const auto waited = facts.wait(ctx.with_timeout(timeout), name);
+  const bool still = !waited.ok() && waited.error().code() == Code::kUnavailable;
+  const bool late = !waited.ok() && waited.error().code() == Code::kDeadlineExceeded;
+  if (!waited.ok() && !still && !late) return waited.error();
 
   ControlResponse response;
   auto& answer = *response.mutable_wait();
   VmSnapshot now = COVE_TRY(take_snapshot(ctx, supervisor_));
-  answer.set_met(waited.ok() && !(of_guest && now.state == MachineState::kPaused));
-  answer.set_state(std::string(to_string(now.state)));
+  answer.set_met(waited.ok());
+  answer.set_state(std::string(to_string(still ? MachineState::kPaused : now.state)));
   answer.set_reason(std::move(now.reason));
   answer.set_hint(std::move(now.hint));
   add_facts(facts, *answer.mutable_facts());

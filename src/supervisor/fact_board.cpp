@@ -68,6 +68,14 @@ void FactBoard::start_over(std::string_view why) {
   });
 }
 
+void FactBoard::stand_still() {
+  board_.with([](Board& board) { board.still = true; });
+}
+
+void FactBoard::go_on() {
+  board_.with([](Board& board) { board.still = false; });
+}
+
 void FactBoard::close(std::string why) {
   board_.with([&](Board& board) {
     if (board.closed.empty()) board.closed = std::move(why);
@@ -91,14 +99,21 @@ std::vector<FactState> FactBoard::all() const {
 
 Result<void> FactBoard::wait(const OpContext& ctx, std::string_view name) {
   if (!knows(name)) return Error(Code::kNotFound, "no such fact here: " + std::string(name));
-  std::string closed;
+  const bool of_guest = name != fact::kProcess;
+  Result<void> outcome;
   COVE_TRY(board_.wait(
-      ctx, [&](const Board& board) { return board.look(name)->met || !board.closed.empty(); },
+      ctx,
       [&](const Board& board) {
-        if (!board.look(name)->met) closed = board.closed;
+        return board.look(name)->met || !board.closed.empty() || (of_guest && board.still);
+      },
+      [&](const Board& board) {
+        if (of_guest && board.still) {
+          outcome = Error(Code::kUnavailable, "the vm is paused");
+        } else if (!board.look(name)->met) {
+          outcome = Error(Code::kAborted, board.closed);
+        }
       }));
-  if (!closed.empty()) return Error(Code::kAborted, closed);
-  return {};
+  return outcome;
 }
 
 }  // namespace cove

@@ -40,19 +40,24 @@ class FactBoard {
   void miss(std::string_view name, std::string evidence);
   // The guest started over: everything but kProcess is open again.
   void start_over(std::string_view why);
+  // The guest's CPUs stopped or go on: while they stand still every wait but that for kProcess ends with
+  // kUnavailable, for what the guest has shown before says nothing about now.
+  void stand_still();
+  void go_on();
   // No more facts will come: ends every wait with kAborted and this text.
   void close(std::string why);
 
   bool knows(std::string_view name) const;
   bool met(std::string_view name) const;
   std::vector<FactState> all() const;
-  // kDeadlineExceeded, kCancelled, kAborted, or kNotFound for an unknown name.
+  // kDeadlineExceeded, kCancelled, kUnavailable (the guest stands still), kAborted, or kNotFound for an unknown name.
   Result<void> wait(const OpContext& ctx, std::string_view name);
 
  private:
   struct Board {
     std::vector<FactState> facts;
     std::string closed;
+    bool still = false;
     FactState& find(std::string_view name);
     const FactState* look(std::string_view name) const;
   };

@@ -45,5 +45,19 @@ TEST(FactBoard, WaitingEndsWithTheFactTheDeadlineOrTheEnd) {
   EXPECT_TRUE(board.wait(patient(), fact::kAgent).ok());  // what is true stays so
 }
 
+TEST(FactBoard, AGuestThatStandsStillEndsTheWaitsForIt) {
+  FactBoard board({fact::kProcess, fact::kAgent});
+  board.meet(fact::kProcess, "process 1");
+  {
+    Thread pauses("pauses", [&] { board.stand_still(); });
+    EXPECT_EQ(board.wait(patient(), fact::kAgent).error().code(), Code::kUnavailable);
+  }
+  board.meet(fact::kAgent, "version 1");
+  EXPECT_EQ(board.wait(patient(), fact::kAgent).error().code(), Code::kUnavailable);
+  EXPECT_TRUE(board.wait(patient(), fact::kProcess).ok());
+  board.go_on();
+  EXPECT_TRUE(board.wait(patient(), fact::kAgent).ok());
+}
+
 }  // namespace
 }  // namespace cove

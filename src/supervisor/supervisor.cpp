@@ -234,7 +234,11 @@ void Supervisor::machine_event(const MachineEvent& event) {
       disk_fault_ = event.fault;
       break;
     case Kind::kStateChanged:
-      if (event.state == MachineState::kRunning) disk_fault_ = MachineEvent::Fault::kNone;
+      if (event.state == MachineState::kPaused) facts_->stand_still();
+      if (event.state == MachineState::kRunning) {
+        disk_fault_ = MachineEvent::Fault::kNone;
+        facts_->go_on();
+      }
       if (event.state == MachineState::kRunning && !facts_->met(fact::kProcess)) {
         const MachineInfo info = power_->machine()->info();
         facts_->meet(fact::kProcess, info.backend + " process " + std::to_string(info.pid));
