@@ -50,7 +50,8 @@ class FactBoard {
   bool knows(std::string_view name) const;
   bool met(std::string_view name) const;
   std::vector<FactState> all() const;
-  // kDeadlineExceeded, kCancelled, kUnavailable (the guest stands still), kAborted, or kNotFound for an unknown name.
+  // kDeadlineExceeded, kCancelled, kUnavailable (the guest stands still), kAborted, or kNotFound for an
+  // unknown name.
   Result<void> wait(const OpContext& ctx, std::string_view name);
 
  private:
