@@ -12,13 +12,15 @@ namespace cove::agentd {
 namespace {
 
 constexpr std::uint64_t kMiB = 1U << 20U;
+// By its path: the PATH of an ordinary user has no sbin.
+const std::string kSgdisk = "/usr/sbin/sgdisk";
 
 class Gpt : public ::testing::Test {
  protected:
   void make(const std::vector<std::string>& partitions) {
     fd_ = open_file(image_, O_RDWR | O_CREAT, 0600).value();
     resize(32 * kMiB);
-    std::vector<std::string> argv = {"sgdisk"};
+    std::vector<std::string> argv = {kSgdisk};
     for (const auto& partition : partitions) argv.insert(argv.end(), {"-n", partition});
     sgdisk(std::move(argv));
   }
@@ -52,7 +54,7 @@ TEST_F(Gpt, LastPartitionReachesTheNewEnd) {
   EXPECT_EQ(extent->change, PartitionExtent::Change::kGrown);
   EXPECT_EQ(extent->start_bytes, 6 * kMiB);
   EXPECT_EQ(extent->length_bytes, 93 * kMiB);  // up to the last whole MiB before the backup table
-  const std::string verdict = sgdisk({"sgdisk", "-v"});
+  const std::string verdict = sgdisk({kSgdisk, "-v"});
   EXPECT_NE(verdict.find("No problems found"), std::string::npos) << verdict;
   const auto again = grow(1);
   ASSERT_TRUE(again.ok());
