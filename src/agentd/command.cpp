@@ -344,6 +344,12 @@ void Command::signal(int number) const {
   if (group > 0) ::kill(-group, number);
 }
 
+Strays Command::strays() const {
+  Strays found;
+  if (pid_ > 0) found.gather(pid_);
+  return found;
+}
+
 void Command::kill_group() const {
   if (pid_ > 0) ::kill(-pid_, SIGKILL);
 }

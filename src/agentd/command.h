@@ -14,6 +14,7 @@
 #include "agentd/environment.h"
 #include "base/process.h"
 #include "base/result.h"
+#include "base/strays.h"
 #include "base/unique_fd.h"
 
 namespace cove::agentd {
@@ -58,6 +59,8 @@ class Command final {
   // To the whole process group; with a terminal, to its foreground group. Any thread while the command lives.
   void signal(int number) const;
   void kill_group() const;
+  // Its descendants in other groups, while it lives.
+  Strays strays() const;
   void resize(WindowSize size) const;  // any thread, with a terminal
 
  private:

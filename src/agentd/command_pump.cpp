@@ -105,14 +105,20 @@ class Pump {
     grown = true;
   }
 
-  // Ends what still runs: politely, then not. Its output is read to nowhere meanwhile, so that it can end.
+  // Ends what still runs, in whatever session: politely, then not. Its output is read to nowhere meanwhile,
+  // so that it can end.
   void end_group() {
+    Strays strays;
     if (!command_.poll_end()) {
+      strays = command_.strays();
       command_.signal(SIGTERM);
       command_.signal(SIGCONT);
+      strays.signal(SIGTERM);
       discard_until_end(Deadline::after(kGrace));
     }
     if (command_.poll_end()) return;
+    command_.strays().signal(SIGKILL);
+    strays.signal(SIGKILL);
     command_.kill_group();
     discard_until_end(Deadline::never());
   }

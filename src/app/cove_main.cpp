@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdlib>
 
+#include "base/standard_streams.h"
 #include "cli/main_command.h"
 
 extern char** environ;
@@ -79,6 +80,7 @@ void install_handlers() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  cove::open_standard_streams();
   const cove::CancelSource cancel;
   interrupted = &cancel;
   install_handlers();

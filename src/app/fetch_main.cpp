@@ -15,6 +15,7 @@
 
 #include "base/io.h"
 #include "base/json.h"
+#include "base/standard_streams.h"
 #include "base/strings.h"
 #include "base/thread.h"
 #include "catalog/debian_builder.h"
@@ -159,6 +160,7 @@ int run(const std::vector<std::string>& words, char** environment) {
 }  // namespace cove
 
 int main(int argc, char** argv, char** environment) {
+  cove::open_standard_streams();
   static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
   return cove::run({argv + 1, argv + argc}, environment);
 }

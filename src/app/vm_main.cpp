@@ -18,6 +18,7 @@
 #include "agent/rpc_agent_client.h"
 #include "app/fake_guest.h"
 #include "base/log.h"
+#include "base/standard_streams.h"
 #include "base/strings.h"
 #include "catalog/image_cache.h"
 #include "disk/disk_nodes.h"
@@ -204,6 +205,7 @@ Result<void> supervise(Arguments arguments, ReadyReporter& reporter) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  cove::open_standard_streams();
   ::signal(SIGPIPE, SIG_IGN);
   ::umask(0077);
   const std::vector<std::string> words(argv + 1, argv + argc);

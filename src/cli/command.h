@@ -50,7 +50,7 @@ enum class WordKind : std::uint8_t {
 // Whether -vm means anything to a command; where it does not, it is refused rather than ignored.
 enum class VmFlag : std::uint8_t { kTaken, kRefused };
 
-inline constexpr std::size_t kAnyNumber = 1000;
+inline constexpr std::size_t kAnyNumber = std::numeric_limits<std::size_t>::max();
 
 struct CommandSpec {
   std::string_view name;     // "up", "vm rename"

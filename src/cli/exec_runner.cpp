@@ -25,12 +25,16 @@ class Sink final : public ExecSink {
  public:
   explicit Sink(const ExecRunOptions& options) : options_(options) {}
   Result<void> on_output(ExecStream stream, std::string_view bytes) override {
-    return write_all({}, stream == ExecStream::kStdout ? options_.out : options_.err, bytes)
-        .context("writing the command's output");
+    auto written = write_all({}, stream == ExecStream::kStdout ? options_.out : options_.err, bytes);
+    if (!written.ok()) reader_gone_ = written.error().error_number() == EPIPE;
+    return std::move(written).context("writing the command's output");
   }
+
+  bool reader_gone() const { return reader_gone_; }
 
  private:
   const ExecRunOptions& options_;
+  bool reader_gone_ = false;
 };
 
 // This process's standard input, on a thread of its own.
@@ -156,6 +160,7 @@ Result<ExecEnd> run_exec_session(Deadline deadline, const CancelSource& kill, Ex
   over.cancel();
   input.join();
   signals.join();
+  if (!end.ok() && sink.reader_gone()) return ExecEnd{.status = {0, SIGPIPE}};
   if (!end.ok() && end.error().code() == Code::kCancelled && relay.ended_for() != 0)
     return ExecEnd{.status = {0, relay.ended_for()}};
   return end;

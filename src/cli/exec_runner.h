@@ -26,7 +26,7 @@ struct ExecRunOptions {
 };
 
 // The end of `in` closes the command's input; the command's end does not wait for `in`. An output that nobody
-// reads any more (EPIPE) ends the command.
+// reads any more (EPIPE) ends the command, as if by SIGPIPE.
 // `kill` is what the session was attached with (a cancel of that context ends the command at once).
 Result<ExecEnd> run_exec_session(Deadline deadline, const CancelSource& kill, ExecSession& session,
                                  const ExecRunOptions& options);

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/strays.h"
 #include "base/strings.h"
 #include "script/call.h"
 #include "script/os.h"
@@ -66,7 +67,7 @@ class Collector {
     }
     // Whatever the group still holds goes with the context. The program is a zombie until wait() below, so
     // its group number cannot belong to others yet.
-    if (interrupted_) process_.signal_group(SIGKILL);
+    if (interrupted_) kill_all();
     const ExitStatus status = COVE_TRY(process_.wait({}));
     if (too_much_) return Error(Code::kResourceExhausted, "output larger than " + format_bytes(kMaxOutput));
     COVE_TRY(status_result(status));
@@ -79,12 +80,20 @@ class Collector {
   void notice_context() {
     if (interrupted_ || context_.check().ok()) return;
     interrupted_ = true;
+    strays_.gather(process_.pid());
     process_.signal_group(SIGINT);
+    strays_.signal(SIGINT);
     grace_end_ = Deadline::after(grace_);
   }
 
-  void kill() {
+  void kill_all() {
+    strays_.gather(process_.pid());
     process_.signal_group(SIGKILL);
+    strays_.signal(SIGKILL);
+  }
+
+  void kill() {
+    kill_all();
     static_cast<void>(wait_ready({}, process_.pidfd(), Ready::kRead).ok());
     drain_rest(out_);
     drain_rest(err_);
@@ -141,6 +150,7 @@ class Collector {
   Process& process_;
   Source out_;
   Source err_;
+  Strays strays_;
   Deadline grace_end_;
   bool exited_ = false;
   bool interrupted_ = false;

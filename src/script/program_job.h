@@ -1,6 +1,6 @@
 // ScriptProgram: a program started by a script, in a process group of its own, with a thread that collects
 // its output. Owned by the wait function of `exec`; the thread of the script. Its destructor ends the whole
-// group.
+// group. What its context ends, ends with every descendant that still stands below it, in whatever session.
 #pragma once
 
 #include <chrono>

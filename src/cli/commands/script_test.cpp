@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <utility>
 
 #include "cli/commands/commands.h"
 #include "script/builtins.h"
@@ -10,7 +11,7 @@ namespace cove {
 namespace {
 
 constexpr std::array<FlagSpec, 2> kScriptTestFlags{{
-    {"timeout", FlagKind::kDuration, "TIME", "for each file", "10m"},
+    {"timeout", FlagKind::kDuration, "TIME", "for each file; 0: none", "10m"},
     {"work", FlagKind::kSwitch, "", "keep the work directories and print their names", ""},
 }};
 
@@ -49,12 +50,20 @@ void show(Invocation& inv, const ScriptTestOutcome& outcome) {
   inv.out.flush();
 }
 
+// A file that cannot even be begun is a failure among others: it hides nobody else's.
 Result<ScriptTestOutcome> run_file(Invocation& inv, const ScriptTestOptions& options,
                                    const std::string& file) {
-  const auto ctx = inv.context().with_timeout(*inv.flags.duration("timeout"));
-  auto outcome = COVE_TRY(run_script_test(ctx, options, inv.env.working_directory / file));
+  const auto timeout = *inv.flags.duration("timeout");
+  const auto ctx = timeout.count() > 0 ? inv.context().with_timeout(timeout) : inv.context();
+  auto outcome = run_script_test(ctx, options, inv.env.working_directory / file);
   COVE_TRY(inv.context().check());
-  return outcome;
+  if (outcome.ok()) return outcome;
+  ScriptTestOutcome unbegun;
+  unbegun.end = ScriptTestOutcome::End::kFailed;
+  unbegun.name = std::filesystem::path(file).filename().string();
+  const auto& why = outcome.error().message();
+  unbegun.error = why.starts_with(unbegun.name + ":") ? why : unbegun.name + ": " + why;
+  return unbegun;
 }
 
 Result<int> run_script_test_command(Invocation& inv) {
@@ -67,9 +76,11 @@ Result<int> run_script_test_command(Invocation& inv) {
                             .work_directory = inv.flags.is_set("work")
                                                   ? ScriptTestOptions::WorkDirectory::kKeep
                                                   : ScriptTestOptions::WorkDirectory::kRemove};
+  bool line_open = false;  // the log of the last file ended without a line feed
   if (is_verbose(inv) && !inv.json()) {
     options.on_log = [&](std::string_view text) -> Result<void> {
       inv.out.print(text);
+      if (!text.empty()) line_open = !text.ends_with('\n');
       return {};
     };
   }
@@ -81,6 +92,7 @@ Result<int> run_script_test_command(Invocation& inv) {
     if (inv.json()) {
       files.push_back(to_json(outcome, file));
     } else {
+      if (std::exchange(line_open, false)) inv.out.print("\n");
       show(inv, outcome);
     }
   }
