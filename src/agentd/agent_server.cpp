@@ -42,7 +42,8 @@ void AgentServer::accept(std::uint32_t port, UniqueFd stream) {
   auto fd = std::make_shared<UniqueFd>(std::move(stream));
   session->thread = Thread("agent-rpc", [this, handlers, fd, &finished = session->finished] {
     // How a connection ends concerns the host, which sees it too.
-    static_cast<void>(rpc::serve({over_.token(), Deadline()}, std::move(*fd), *handlers));
+    static_cast<void>(
+        rpc::serve({over_.token(), Deadline()}, std::move(*fd), *handlers, agent_server_options()));
     finished.store(true);
   });
   sessions_.push_back(std::move(session));

@@ -15,4 +15,10 @@ rpc::Handlers make_handlers(const Realm& realm) {
   return handlers;
 }
 
+rpc::ServerOptions agent_server_options() {
+  rpc::ServerOptions options;
+  options.limits.max_streams = 512;
+  return options;
+}
+
 }  // namespace cove::agentd

@@ -18,6 +18,9 @@ void register_system_service(rpc::Handlers& handlers,
 void register_guest_service(rpc::Handlers& handlers,
                             const Realm& realm);  // SetClock, EnsureUser, GrowRoot, ...
 
+// The host's relay brings the calls of all its clients over one connection: as many as it takes clients.
+rpc::ServerOptions agent_server_options();
+
 // All that the realm's port serves.
 rpc::Handlers make_handlers(const Realm& realm);
 

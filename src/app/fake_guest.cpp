@@ -102,7 +102,8 @@ class FakeGuestAgent final : public FakeGuest {
     auto session = std::make_unique<Session>();
     auto fd = std::make_shared<UniqueFd>(std::move(stream));
     session->thread = Thread("fake-agent-rpc", [this, &handlers, fd, &finished = session->finished] {
-      static_cast<void>(rpc::serve({over_.token(), Deadline()}, std::move(*fd), handlers));
+      static_cast<void>(
+          rpc::serve({over_.token(), Deadline()}, std::move(*fd), handlers, agentd::agent_server_options()));
       finished.store(true);
     });
     sessions_.push_back(std::move(session));

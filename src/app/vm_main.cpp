@@ -6,10 +6,12 @@
 // COVE_LOG=debug; COVE_TEST_KILL_AT=STEP ends the process by SIGKILL at a step of its life, for crash tests.
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstdio>
@@ -21,6 +23,7 @@
 #include "base/standard_streams.h"
 #include "base/strings.h"
 #include "catalog/image_cache.h"
+#include "control/socket_acceptor.h"
 #include "disk/disk_nodes.h"
 #include "hypervisor/fake/fake_hypervisor.h"
 #include "hypervisor/qemu/qemu_hypervisor.h"
@@ -180,6 +183,19 @@ Result<UniqueFd> lifetime_of(const Arguments& arguments) {
   return process;
 }
 
+// Raises the process's limit of descriptors to what its two sockets want, as far as the system lets it.
+std::size_t max_connections() {
+  constexpr rlim_t kWanted = 20000;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return connections_within(0);
+  const rlim_t raised = std::min(kWanted, limit.rlim_max);
+  if (limit.rlim_cur < raised) {
+    const rlimit wish{raised, limit.rlim_max};
+    if (::setrlimit(RLIMIT_NOFILE, &wish) == 0) limit.rlim_cur = raised;
+  }
+  return connections_within(limit.rlim_cur);
+}
+
 Result<void> supervise(Arguments arguments, ReadyReporter& reporter) {
   const Home home(arguments.home);
   const VmDirectory directory(home, COVE_TRY(VmName::parse(arguments.vm)));
@@ -196,6 +212,7 @@ Result<void> supervise(Arguments arguments, ReadyReporter& reporter) {
       backend.greeting,
       kill_hook()};
   SupervisorOptions options{directory, std::move(arguments.forwards), COVE_TRY(lifetime_of(arguments))};
+  options.max_connections = max_connections();
   log_info("supervisor starts", {{"vm", arguments.vm}, {"version", COVE_VERSION}});
   auto outcome = Supervisor::run(std::move(options), parts, reporter);
   log_info("supervisor ends", {{"outcome", outcome.ok() ? "stopped" : outcome.error().message()}});

@@ -24,8 +24,8 @@ class Server final : public ControlServer {
   }
 
   Result<void> listen() {
-    acceptor_ = COVE_TRY(
-        SocketAcceptor::create(loop_, options_.socket, [this](UniqueFd fd) { admit(std::move(fd)); }));
+    acceptor_ = COVE_TRY(SocketAcceptor::create(
+        loop_, {options_.socket, options_.max_connections, [this](UniqueFd fd) { admit(std::move(fd)); }}));
     return {};
   }
 
@@ -41,7 +41,6 @@ class Server final : public ControlServer {
 
  private:
   void admit(UniqueFd fd) {
-    if (connections_.size() >= options_.max_connections) return turn_away(fd.get(), "too many connections");
     const std::uint64_t id = ++last_id_;
     const int number = fd.get();
     auto on_end = [this, id, alive = std::weak_ptr<char>(alive_)] {
@@ -58,6 +57,7 @@ class Server final : public ControlServer {
   void remove(std::uint64_t id) {
     hangups_->remove(id);
     connections_.erase(id);
+    if (acceptor_) acceptor_->ended();
     if (connections_.empty()) end_drain();
   }
 

@@ -17,8 +17,8 @@ namespace cove {
 
 struct ControlServerOptions {
   std::filesystem::path socket;
-  std::string token;  // must not be empty
-  std::size_t max_connections = 64;
+  std::string token;                 // must not be empty
+  std::size_t max_connections = 64;  // open at once; more wait to be accepted
   std::size_t max_line_bytes = std::size_t{1} << 20U;
   int max_refusals = 3;                                             // of one connection, then it is closed
   std::chrono::milliseconds idle = std::chrono::minutes(5);         // without a request

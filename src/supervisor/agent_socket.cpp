@@ -7,7 +7,6 @@
 namespace cove {
 namespace {
 
-constexpr std::size_t kMaxConnections = 64;
 bool wants_user_realm(const rpc::ServerStream& stream) {
   return realm_of_path(stream.path()) == GuestAgentClient::Realm::kUser ||
          rpc::find_metadata(stream.metadata(), "cove-realm") == "user";
@@ -15,13 +14,14 @@ bool wants_user_realm(const rpc::ServerStream& stream) {
 
 }  // namespace
 
-Result<std::unique_ptr<AgentSocket>> AgentSocket::start(EventLoop& loop, const std::filesystem::path& path,
-                                                        std::string token, GuestChannel& guest) {
+Result<std::unique_ptr<AgentSocket>> AgentSocket::start(EventLoop& loop, Options options,
+                                                        GuestChannel& guest) {
   std::unique_ptr<AgentSocket> socket(new AgentSocket(loop, guest));
-  socket->build_handlers(token);
-  socket->acceptor_ = COVE_TRY(SocketAcceptor::create(loop, path, [raw = socket.get()](UniqueFd fd) {
-                                 raw->admit(std::move(fd));
-                               }).context("agent socket"));
+  socket->build_handlers(options.token);
+  const auto admit = [raw = socket.get()](UniqueFd fd) { raw->admit(std::move(fd)); };
+  socket->acceptor_ =
+      COVE_TRY(SocketAcceptor::create(loop, {std::move(options.path), options.max_connections, admit})
+                   .context("agent socket"));
   return socket;
 }
 
@@ -32,35 +32,47 @@ AgentSocket::~AgentSocket() {
 }
 
 void AgentSocket::build_handlers(const std::string& token) {
-  const auto proxy_to = [&](std::uint32_t port) {
-    return rpc::make_proxy(
-        {token, [this, port](const OpContext& ctx, std::string_view) { return upstream(ctx, port); }});
+  const auto proxy_to = [&](Guarded<Upstream>& realm, std::uint32_t port) {
+    return rpc::make_proxy({token, [this, &realm, port](const OpContext& ctx, std::string_view) {
+                              return upstream(ctx, realm, port);
+                            }});
   };
-  handlers_.fallback([system = proxy_to(kSystemRealmPort), user = proxy_to(kUserRealmPort)](
+  handlers_.fallback([system = proxy_to(system_, kSystemRealmPort), user = proxy_to(user_, kUserRealmPort)](
                          const OpContext& ctx, rpc::ServerStream& stream) {
     return wants_user_realm(stream) ? user(ctx, stream) : system(ctx, stream);
   });
 }
 
-Result<AgentSocket::SharedChannel> AgentSocket::upstream(const OpContext& ctx, std::uint32_t port) {
-  auto known = channels_.read([&](const auto& channels) {
-    const auto found = channels.find(port);
-    return found == channels.end() ? nullptr : found->second;
-  });
-  if (known != nullptr && known->usable()) return known;
-  // Connecting may take as long as the guest's boot: not under the lock. Of two that connect at once the
-  // later stays; the other serves its one call.
+Result<AgentSocket::SharedChannel> AgentSocket::connect(const OpContext& ctx, std::uint32_t port) {
   UniqueFd stream = COVE_TRY(guest_.connect(ctx, port));
-  SharedChannel fresh(COVE_TRY(rpc::Channel::create(std::move(stream), {})));
-  channels_.with([&](auto& channels) { std::swap(channels[port], known = fresh); });
+  return SharedChannel(COVE_TRY(rpc::Channel::create(std::move(stream), {})));
+}
+
+// One call connects, which may take as long as the guest's boot; the others wait for it, each as long as its
+// own caller does, and the next of them tries when it failed.
+Result<AgentSocket::SharedChannel> AgentSocket::upstream(const OpContext& ctx, Guarded<Upstream>& realm,
+                                                         std::uint32_t port) {
+  SharedChannel known;
+  const auto usable = [](const Upstream& state) { return state.channel && state.channel->usable(); };
+  COVE_TRY(realm.wait(
+      ctx, [&](const Upstream& state) { return usable(state) || !state.connecting; },
+      [&](Upstream& state) {
+        if (usable(state))
+          known = state.channel;
+        else
+          state.connecting = true;
+      }));
+  if (known) return known;
+  auto fresh = connect(ctx, port);
+  SharedChannel old;  // goes after the lock: it joins a thread
+  realm.with([&](Upstream& state) {
+    state.connecting = false;
+    if (fresh.ok()) old = std::exchange(state.channel, *fresh);
+  });
   return fresh;
 }
 
 void AgentSocket::admit(UniqueFd fd) {
-  if (connections_.size() >= kMaxConnections) {
-    log_warn("agent connection refused", {{"reason", "too many connections"}});
-    return;
-  }
   const std::uint64_t id = ++last_id_;
   auto connection = std::make_unique<Connection>();
   auto shared = std::make_shared<UniqueFd>(std::move(fd));
@@ -69,10 +81,15 @@ void AgentSocket::admit(UniqueFd fd) {
     const auto served = rpc::serve(ctx, std::move(*shared), handlers_);
     if (!served.ok()) log_debug("agent connection ended", {{"reason", served.error().message()}});
     loop_.post([this, id, alive] {
-      if (!alive.expired()) connections_.erase(id);
+      if (!alive.expired()) remove(id);
     });
   });
   connections_[id] = std::move(connection);
+}
+
+void AgentSocket::remove(std::uint64_t id) {
+  connections_.erase(id);
+  acceptor_->ended();
 }
 
 }  // namespace cove

@@ -21,13 +21,21 @@ namespace cove {
 
 class AgentSocket {
  public:
-  static Result<std::unique_ptr<AgentSocket>> start(EventLoop& loop, const std::filesystem::path& path,
-                                                    std::string token, GuestChannel& guest);
+  struct Options {
+    std::filesystem::path path;
+    std::string token;
+    std::size_t max_connections = 64;  // open at once; more wait to be accepted
+  };
+  static Result<std::unique_ptr<AgentSocket>> start(EventLoop& loop, Options options, GuestChannel& guest);
   ~AgentSocket();  // ends every call and joins
   AgentSocket(const AgentSocket&) = delete;
 
  private:
   using SharedChannel = std::shared_ptr<rpc::Channel>;
+  struct Upstream {
+    SharedChannel channel;
+    bool connecting = false;
+  };
   struct Connection {
     CancelSource cancel;
     Thread thread;
@@ -36,12 +44,15 @@ class AgentSocket {
   AgentSocket(EventLoop& loop, GuestChannel& guest) : loop_(loop), guest_(guest) {}
   void build_handlers(const std::string& token);
   void admit(UniqueFd fd);
-  Result<SharedChannel> upstream(const OpContext& ctx, std::uint32_t port);
+  void remove(std::uint64_t id);
+  Result<SharedChannel> upstream(const OpContext& ctx, Guarded<Upstream>& realm, std::uint32_t port);
+  Result<SharedChannel> connect(const OpContext& ctx, std::uint32_t port);
 
   EventLoop& loop_;
   GuestChannel& guest_;
   rpc::Handlers handlers_;
-  Guarded<std::map<std::uint32_t, SharedChannel>> channels_;  // by port
+  Guarded<Upstream> system_;
+  Guarded<Upstream> user_;
   std::map<std::uint64_t, std::unique_ptr<Connection>> connections_;
   std::uint64_t last_id_ = 0;
   std::shared_ptr<char> alive_ = std::make_shared<char>();

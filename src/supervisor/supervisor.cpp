@@ -166,10 +166,11 @@ Result<void> Supervisor::open_sockets() {
   ControlServerOptions control;
   control.socket = options_.directory.control_socket();
   control.token = token_;
+  control.max_connections = options_.max_connections;
   control_ = COVE_TRY(ControlServer::start(*loop_, control, *executor_));
   step("control socket bound");
-  agent_socket_ =
-      COVE_TRY(AgentSocket::start(*loop_, options_.directory.agent_socket(), token_, agent_->channel()));
+  agent_socket_ = COVE_TRY(AgentSocket::start(
+      *loop_, {options_.directory.agent_socket(), token_, options_.max_connections}, agent_->channel()));
   return {};
 }
 

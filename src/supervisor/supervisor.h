@@ -39,6 +39,7 @@ struct SupervisorOptions {
   std::vector<PortForward> forwards;  // of this run, on top of the configuration's
   UniqueFd lifetime;                  // its end asks the VM to stop; may be invalid
   std::chrono::milliseconds stop_timeout = std::chrono::seconds(60);
+  std::size_t max_connections = 64;  // of each socket, open at once
 };
 
 // What only the loop's thread can see at once.
