@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 namespace cove {
 namespace {
@@ -11,7 +12,8 @@ namespace {
 using External = nlohmann::ordered_json;
 constexpr std::size_t kMaxDepth = 64;
 
-// Builds our values as the parser goes; refuses deep nesting, which nlohmann alone would recurse on later.
+// Builds our values as the parser goes; refuses deep nesting, which nlohmann alone would recurse on later,
+// and a member given twice, of which two readers may see two different values.
 class Builder final : public nlohmann::json_sax<External> {
  public:
   Json root;
@@ -29,10 +31,16 @@ class Builder final : public nlohmann::json_sax<External> {
   bool number_float(double value, const std::string&) override { return add(Json(value)); }
   bool string(std::string& value) override { return add(Json(std::move(value))); }
   bool binary(External::binary_t&) override { return false; }
-  bool start_object(std::size_t) override { return open(Json(Json::Object{})); }
-  bool end_object() override { return close(); }
-  bool start_array(std::size_t) override { return open(Json(Json::Array{})); }
-  bool end_array() override { return close(); }
+  bool start_object(std::size_t) override { return open(Kind::kObject); }
+  bool end_object() override {
+    if (const auto name = repeated(frames_.back().members)) {
+      error_text = "member " + Json(*name).dump() + " is given twice";
+      return false;
+    }
+    return close(Json(std::move(frames_.back().members)));
+  }
+  bool start_array(std::size_t) override { return open(Kind::kArray); }
+  bool end_array() override { return close(Json(std::move(frames_.back().items))); }
   bool key(std::string& name) override {
     frames_.back().name = std::move(name);
     return true;
@@ -46,31 +54,42 @@ class Builder final : public nlohmann::json_sax<External> {
   }
 
  private:
+  enum class Kind : std::uint8_t { kObject, kArray };
   struct Frame {
-    Json value;
+    Kind kind;
+    Json::Array items;
+    Json::Object members;
     std::string name;
   };
+
+  static std::optional<std::string_view> repeated(const Json::Object& members) {
+    std::vector<std::string_view> names;
+    names.reserve(members.size());
+    for (const auto& [name, value] : members) names.push_back(name);
+    std::sort(names.begin(), names.end());
+    const auto twin = std::adjacent_find(names.begin(), names.end());
+    return twin == names.end() ? std::nullopt : std::optional(*twin);
+  }
 
   bool add(Json value) {
     if (frames_.empty()) {
       root = std::move(value);
-    } else if (frames_.back().value.is_array()) {
-      frames_.back().value.push_back(std::move(value));
+    } else if (Frame& frame = frames_.back(); frame.kind == Kind::kArray) {
+      frame.items.push_back(std::move(value));
     } else {
-      frames_.back().value.set(frames_.back().name, std::move(value));
+      frame.members.emplace_back(std::move(frame.name), std::move(value));
     }
     return true;
   }
-  bool open(Json value) {
+  bool open(Kind kind) {
     if (frames_.size() >= kMaxDepth) {
       error_text = "nested deeper than " + std::to_string(kMaxDepth);
       return false;
     }
-    frames_.push_back({std::move(value), {}});
+    frames_.push_back({kind, {}, {}, {}});
     return true;
   }
-  bool close() {
-    Json value = std::move(frames_.back().value);
+  bool close(Json value) {
     frames_.pop_back();
     return add(std::move(value));
   }

@@ -35,7 +35,8 @@ class Json {
   static Json object(std::initializer_list<Member> members = {}) { return Json(Object(members)); }
   static Json array() { return Json(Array{}); }
 
-  // One value and nothing behind it; depth limited to 64. kInvalidArgument says where.
+  // One value and nothing behind it; depth limited to 64, no member twice in an object. kInvalidArgument says
+  // where.
   static Result<Json> parse(std::string_view text);
   // indent < 0: one line. Invalid UTF-8 is replaced.
   std::string dump(int indent = -1) const;

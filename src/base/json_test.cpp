@@ -21,6 +21,13 @@ TEST(Json, RefusesWhatIsNotOneValue) {
   }
 }
 
+TEST(Json, RefusesAMemberGivenTwice) {
+  EXPECT_EQ(Json::parse(R"({"a":{"b":1,"c":2,"b":1}})").error().message(),
+            "invalid JSON member \"b\" is given twice");
+  EXPECT_FALSE(Json::parse(R"([{"":0,"":null}])").ok());
+  EXPECT_TRUE(Json::parse(R"({"a":{"b":1},"b":{"b":1}})").ok());
+}
+
 TEST(Json, RefusesDeepNesting) {
   EXPECT_TRUE(Json::parse(std::string(60, '[') + std::string(60, ']')).ok());
   EXPECT_NE(Json::parse(std::string(100000, '[')).error().message().find("nested"), std::string::npos);

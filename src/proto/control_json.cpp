@@ -1,14 +1,54 @@
 #include "proto/control_json.h"
 
+#include <google/protobuf/descriptor.h>
 #include <google/protobuf/util/json_util.h>
+
+#include <set>
+
+#include "base/json.h"
 
 namespace cove::proto {
 namespace {
 
 namespace pb = google::protobuf;
 
+const pb::FieldDescriptor* field_named(const pb::Descriptor& type, const std::string& name) {
+  const auto* field = type.FindFieldByName(name);
+  return field != nullptr ? field : type.FindFieldByCamelcaseName(name);
+}
+
+Result<void> check_once(const Json& json, const pb::Descriptor& type);
+
+Result<void> check_once_within(const Json& value, const pb::FieldDescriptor& field) {
+  if (field.is_map()) {
+    const auto* of_values = field.message_type()->map_value()->message_type();
+    if (of_values == nullptr) return {};
+    for (const auto& [name, entry] : value.members()) COVE_TRY(check_once(entry, *of_values));
+  } else if (field.is_repeated()) {
+    for (const auto& item : value.items()) COVE_TRY(check_once(item, *field.message_type()));
+  } else {
+    COVE_TRY(check_once(value, *field.message_type()));
+  }
+  return {};
+}
+
+// A field has two names, and the library takes the last of what it finds under either. What is null counts.
+// (The same name twice is no JSON of ours to begin with.)
+Result<void> check_once(const Json& json, const pb::Descriptor& type) {
+  std::set<int> seen;
+  for (const auto& [name, value] : json.members()) {
+    const auto* field = field_named(type, name);
+    if (field == nullptr) continue;
+    if (!seen.insert(field->number()).second)
+      return Error(Code::kInvalidArgument, "field " + field->name() + " is given twice");
+    if (field->cpp_type() == pb::FieldDescriptor::CPPTYPE_MESSAGE) COVE_TRY(check_once_within(value, *field));
+  }
+  return {};
+}
+
 template <typename Message>
 Result<Message> decode(std::string_view line) {
+  COVE_TRY(check_once(COVE_TRY(Json::parse(line)), *Message::descriptor()));
   pb::util::JsonParseOptions options;
   options.ignore_unknown_fields = true;
   Message message;

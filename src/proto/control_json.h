@@ -12,7 +12,8 @@ namespace cove::proto {
 
 // One request line without its newline. snake_case and lowerCamel names; members that the schema does not
 // know are ignored at every level, so that older servers take newer clients. kInvalidArgument says what is
-// wrong with the text (a wrong type for a known member, a member twice, two members of one oneof).
+// wrong with the text (a wrong type for a known member, a member twice or under both its names at any level,
+// two members of one oneof).
 Result<vz::control::v1::ControlRequest> decode_request(std::string_view line);
 // One response line; the same rules, for clients.
 Result<vz::control::v1::ControlResponse> decode_response(std::string_view line);

@@ -42,6 +42,32 @@ TEST(ControlJson, RefusesWhatDoesNotFitTheSchema) {
   }
 }
 
+TEST(ControlJson, RefusesAFieldGivenTwiceAtEveryLevel) {
+  for (const char* line : {
+           R"({"type":"ping","type":"status"})",
+           R"({"type":"ping","type":"ping"})",
+           R"({"auth_token":"T","authToken":"U"})",
+           R"({"authToken":"T","auth_token":"T"})",
+           R"({"auth_token":null,"authToken":"T"})",
+           R"({"type":"x","ty\u0070e":"y"})",
+           R"({"agent_exec":{"args":["a"],"args":["b"]}})",
+           R"({"agent_exec":{"args":["a"],"working_dir":"/","workingDir":"/"}})",
+           R"({"agent_exec":{"env":{"A":"1","A":"2"}}})",
+           R"({"agent_exec":{"args":["a"]},"agentExec":{"args":["b"]}})",
+           R"({"agent_exec":{"args":["a"]},"agent_exec":{"args":["b"]}})",
+       }) {
+    const auto request = decode_request(line);
+    ASSERT_FALSE(request.ok()) << line;
+    EXPECT_EQ(request.error().code(), Code::kInvalidArgument);
+    EXPECT_NE(request.error().message().find(" is given twice"), std::string::npos)
+        << request.error().message();
+  }
+  EXPECT_FALSE(
+      decode_response(R"({"snapshot_list":{"snapshots":[{},{"vm_state":"a","vmState":"b"}]}})").ok());
+  EXPECT_TRUE(
+      decode_request(R"({"agent_exec":{"args":["a"],"env":{"working_dir":"1","workingDir":"2"}}})").ok());
+}
+
 TEST(ControlJson, LeavesDefaultsOutAndKeepsSnakeCase) {
   vz::control::v1::ControlResponse response;
   response.mutable_agent_exec_result()->set_exit_code(0);
