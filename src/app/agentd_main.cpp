@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/strings.h"
+#include "rpc/message_log.h"
 
 namespace {
 
@@ -83,6 +84,7 @@ int main(int argc, char** argv) {
   }
   ::signal(SIGPIPE, SIG_IGN);
   ::umask(022);
+  rpc::route_message_log();
   agentd::AgentServer server(COVE_VERSION, "/");
   return arguments.socket >= 0 ? serve_once(server, arguments.socket) : serve_port(server, arguments.port);
 }

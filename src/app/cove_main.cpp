@@ -7,6 +7,7 @@
 
 #include "base/standard_streams.h"
 #include "cli/main_command.h"
+#include "rpc/message_log.h"
 
 extern char** environ;
 
@@ -84,6 +85,7 @@ int main(int argc, char** argv) {
   const cove::CancelSource cancel;
   interrupted = &cancel;
   install_handlers();
+  cove::rpc::route_message_log();
   auto env = surroundings(argc, argv);
   env.cancel = cancel.token();
   env.cancelling_signal = cancelling_signal;

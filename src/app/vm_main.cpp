@@ -28,6 +28,7 @@
 #include "hypervisor/fake/fake_hypervisor.h"
 #include "hypervisor/qemu/qemu_hypervisor.h"
 #include "net/port_forward.h"
+#include "rpc/message_log.h"
 #include "supervisor/supervisor.h"
 
 namespace {
@@ -225,6 +226,7 @@ int main(int argc, char** argv) {
   cove::open_standard_streams();
   ::signal(SIGPIPE, SIG_IGN);
   ::umask(0077);
+  rpc::route_message_log();
   const std::vector<std::string> words(argv + 1, argv + argc);
   if (!words.empty() && words[0] == "machine-types") return print_machine_types(words);
   auto arguments = parse_arguments(words);

@@ -11,6 +11,7 @@
 #include "cli/terminal.h"
 #include "cli/vm_choice.h"
 #include "cli/vm_end.h"
+#include "control/utf8.h"
 #include "format/duration.h"
 
 namespace cove {
@@ -27,6 +28,8 @@ Result<std::map<std::string, std::string>> environment_from(Invocation& inv) {
     const auto equals = text.find('=');
     const auto name = text.substr(0, equals);
     if (name.empty()) return inv.usage("-env " + text + ": no name before the '='");
+    // Names travel as keys of a map, which cannot be bytes; values and all other words can.
+    if (!is_utf8(name)) return inv.usage("-env " + text + ": the name is not UTF-8");
     if (equals != std::string::npos) {
       variables[name] = text.substr(equals + 1);
       continue;

@@ -46,6 +46,12 @@ TEST(VerbTable, EachVerbIsFoundByItsNameAndId) {
   EXPECT_EQ(find_verb("nope"), nullptr);
 }
 
+TEST(Utf8, KnowsWellFormedText) {
+  EXPECT_TRUE(is_utf8(""));
+  EXPECT_TRUE(is_utf8("plain \xc3\xa4 \xf0\x9f\x99\x82"));
+  for (const char* text : {"\xff", "a\xe2\x82", "\xc0\xaf", "\xed\xa0\x80"}) EXPECT_FALSE(is_utf8(text));
+}
+
 TEST(Utf8, ReplacesWhatIsNotWellFormed) {
   EXPECT_EQ(mend_utf8("plain \xc3\xa4 \xf0\x9f\x99\x82"), "plain \xc3\xa4 \xf0\x9f\x99\x82");
   EXPECT_EQ(mend_utf8("\xc0\xaf"), "\xef\xbf\xbd\xef\xbf\xbd");

@@ -56,6 +56,17 @@ TEST_F(TreeCopyTest, ThereAndBackIsTheSame) {
   EXPECT_EQ(shell("diff -r src back/src && stat -c '%a %Y' src/a back/src/a | uniq | wc -l"), "1\n");
 }
 
+// Names and targets are bytes to Linux, whatever they mean to anyone.
+TEST_F(TreeCopyTest, NamesNeedNotBeText) {
+  shell("mkdir src guest back; n=$(printf 'n\\377'); echo hi > \"src/$n\"; ln -s \"$n\" \"src/l$n\"");
+  const std::string name = "src\xfe";
+  const auto put = copy_.put(soon(), {{path("src"), name}}, path("guest"), TreeInto::kDirectory, {});
+  ASSERT_TRUE(put.ok()) << put.error().message();
+  const auto got = copy_.get(soon(), path("guest/" + name), path("back"), TreeInto::kNameOrDirectory, {});
+  ASSERT_TRUE(got.ok()) << got.error().message();
+  EXPECT_EQ(shell("diff -r src back/* && cat back/*/l*"), "hi\n");
+}
+
 TEST_F(TreeCopyTest, StreamsBothWays) {
   shell("head -c 1000000 /dev/urandom > in; mkdir guest");
   const auto in = open_file(path("in"), O_RDONLY);

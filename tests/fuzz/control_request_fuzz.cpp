@@ -17,5 +17,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   response.mutable_agent_exec_result()->set_stdout(std::string(line));
   if (cove::response_line(response, cove::Dialect::kOriginal).empty()) __builtin_trap();
   if (cove::mend_utf8(cove::mend_utf8(line)) != cove::mend_utf8(line)) __builtin_trap();
+  if (cove::is_utf8(line) != (cove::mend_utf8(line) == line)) __builtin_trap();
   return 0;
 }
