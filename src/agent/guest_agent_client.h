@@ -31,6 +31,9 @@ struct AgentInfo {
   double load_average[3] = {0, 0, 0};
   std::uint64_t uptime_seconds = 0;
   std::string agent_version;
+  std::string agent_commit;
+  std::string agent_build_date;
+  std::string agent_sha256;  // its program's first 12 hex digits, or "unknown"
 };
 
 struct AgentHello {

@@ -67,6 +67,9 @@ class RpcAgentClient final : public GuestAgentClient {
     info.load_average[2] = reply.load_avg_15();
     info.uptime_seconds = reply.uptime_seconds();
     info.agent_version = reply.agent_version();
+    info.agent_commit = reply.agent_commit();
+    info.agent_build_date = reply.agent_build_date();
+    info.agent_sha256 = reply.agent_sha256();
     return info;
   }
 

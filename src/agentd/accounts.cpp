@@ -73,7 +73,7 @@ Result<Identity> Accounts::identity(std::string_view user) const {
     if (const auto uid = parse_id(user)) account = find(*uid);
   }
   if (account == nullptr)
-    return Error(Code::kFailedPrecondition, "no user " + shell_quote(user) + " in the guest");
+    return Error(Code::kInvalidArgument, "no user " + shell_quote(user) + " in the guest");
   Identity identity{*account, {}};
   for (const auto& group : groups_) {
     if (group.gid == account->gid) continue;

@@ -13,7 +13,9 @@ using vz::agent::v1::ExecResponse;
 // What fits into one reply message, with room for its other fields.
 constexpr std::size_t kMaxUnaryOutput = std::size_t{15} << 20U;
 
-Result<Command> start(const Realm& realm, const ExecRequest& request) {
+// What callers of this service were promised: words or a user that make no sense are their mistake, and
+// whatever else keeps a command from starting is an internal error that begins with `call`. Attach says more.
+Result<Command> start(const Realm& realm, const ExecRequest& request, const std::string& call) {
   CommandRequest wanted;
   wanted.args.assign(request.args().begin(), request.args().end());
   wanted.environment = {request.env().begin(), request.env().end()};
@@ -24,7 +26,9 @@ Result<Command> start(const Realm& realm, const ExecRequest& request) {
   CommandSpec spec = COVE_TRY(make_spec(realm, std::move(wanted)));
   if (request.has_stdin()) spec.input = CommandSpec::Input::kPipe;
   if (request.tty()) spec.terminal = WindowSize{};
-  return Command::start(spec);
+  auto command = Command::start(spec);
+  if (command.ok() || command.error().code() == Code::kInvalidArgument) return command;
+  return Error(Code::kInternal, call + ": " + command.error().message());
 }
 
 PumpOptions pump_options(const ExecRequest& request) {
@@ -67,7 +71,7 @@ class Streamer final : public OutputSink {
 
 Result<void> run_unary(const Realm& realm, const OpContext& ctx, const ExecRequest& request,
                        ExecResponse& reply) {
-  Command command = COVE_TRY(start(realm, request).context("exec"));
+  Command command = COVE_TRY(start(realm, request, "exec"));
   Collector collector(reply);
   const CommandEnd end = COVE_TRY(pump(ctx, command, pump_options(request), collector));
   reply.set_exit_code(end.status.shell_status());
@@ -77,7 +81,7 @@ Result<void> run_unary(const Realm& realm, const OpContext& ctx, const ExecReque
 
 Result<void> run_stream(const Realm& realm, const OpContext& ctx, const ExecRequest& request,
                         rpc::ServerStream& stream) {
-  Command command = COVE_TRY(start(realm, request).context("start"));
+  Command command = COVE_TRY(start(realm, request, "start"));
   Streamer streamer(ctx, stream);
   const CommandEnd end = COVE_TRY(pump(ctx, command, pump_options(request), streamer));
   ExecOutput last;

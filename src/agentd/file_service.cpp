@@ -55,7 +55,9 @@ class NewFile {
       return file;
     }
     file.temporary_ = file.path_ + ".cove-" + hex_encode(random_bytes(8));
-    file.fd_ = COVE_TRY(open_file(file.temporary_, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
+    auto fd = open_file(file.temporary_, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+    if (!fd.ok()) return Error::from_errno(fd.error().error_number(), path);  // it asked for this name
+    file.fd_ = std::move(*fd);
     const mode_t wanted = mode_or(mode, exists ? info.st_mode & 07777U : 0644);
     if (exists && ::fchown(file.fd_.get(), info.st_uid, info.st_gid) < 0 && errno != EPERM)
       return Error::from_errno(errno, path);
@@ -147,7 +149,10 @@ Result<void> copy_out(const OpContext& ctx, const CopyOutRequest& request, rpc::
 
 // Files of /proc tell no size, so what there is to read decides, not st_size.
 Result<void> read_part(const OpContext& ctx, const ReadFileRequest& request, ReadFileResponse& reply) {
-  const Opened file = COVE_TRY(open_for_reading(request.path()));
+  auto opened = open_for_reading(request.path());
+  if (!opened.ok() && opened.error().code() == Code::kNotFound)
+    return std::move(opened).error().context("stat");
+  const Opened file = COVE_TRY(std::move(opened));
   if (request.offset() > 0 && ::lseek(file.fd.get(), static_cast<off_t>(request.offset()), SEEK_SET) < 0)
     return Error::from_errno(errno, request.path());
   const std::uint64_t wanted = request.has_limit() ? std::min(request.limit(), kMaxReply) : kMaxReply + 1;

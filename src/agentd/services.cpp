@@ -9,7 +9,8 @@ rpc::Handlers make_handlers(const Realm& realm) {
   register_tree_service(handlers, realm);
   if (realm.kind == Realm::Kind::kSystem) {
     register_file_service(handlers, realm);
-    register_system_service(handlers, realm);
+    register_info_service(handlers, realm);
+    register_system_service(handlers);
     register_guest_service(handlers, realm);
   }
   return handlers;

@@ -13,8 +13,8 @@ void register_exec_service(rpc::Handlers& handlers, const Realm& realm);    // E
 void register_attach_service(rpc::Handlers& handlers, const Realm& realm);  // Hello, Attach, Signal
 void register_tree_service(rpc::Handlers& handlers, const Realm& realm);    // PutTree, GetTree
 void register_file_service(rpc::Handlers& handlers, const Realm& realm);  // CopyIn/Out, Read/WriteFile, Mkdir
-void register_system_service(rpc::Handlers& handlers,
-                             const Realm& realm);  // Ping, Info, Mount, Shutdown, ...
+void register_info_service(rpc::Handlers& handlers, const Realm& realm);  // Ping, Info
+void register_system_service(rpc::Handlers& handlers);                    // Mount, Shutdown, ...
 void register_guest_service(rpc::Handlers& handlers,
                             const Realm& realm);  // SetClock, EnsureUser, GrowRoot, ...
 

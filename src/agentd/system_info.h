@@ -6,7 +6,7 @@
 
 namespace cove::agentd {
 
-// What cannot be found out stays empty.
+// What cannot be found out stays empty; of the agent itself it is "unknown".
 void fill_info(const Realm& realm, vz::agent::v1::InfoResponse& info);
 
 }  // namespace cove::agentd

@@ -62,7 +62,7 @@ std::vector<std::string> power_command(std::string_view verb, bool force) {
 
 }  // namespace
 
-void register_system_service(rpc::Handlers& handlers, const Realm& realm) {
+void register_info_service(rpc::Handlers& handlers, const Realm& realm) {
   const std::string service = "/vz.agent.v1.Agent/";
   handlers.unary<PingRequest, PingResponse>(
       service + "Ping",
@@ -72,6 +72,10 @@ void register_system_service(rpc::Handlers& handlers, const Realm& realm) {
         fill_info(realm, reply);
         return {};
       });
+}
+
+void register_system_service(rpc::Handlers& handlers) {
+  const std::string service = "/vz.agent.v1.Agent/";
   handlers.unary<MountRequest, MountResponse>(service + "Mount", mount);
   handlers.unary<UnmountRequest, UnmountResponse>(service + "Unmount", unmount);
   handlers.unary<ShutdownRequest, ShutdownResponse>(

@@ -9,7 +9,6 @@
 #include <list>
 
 #include "agentd/services.h"
-#include "agentd/system_info.h"
 #include "base/files.h"
 #include "base/log.h"
 #include "base/thread.h"
@@ -52,6 +51,7 @@ class FakeGuestAgent final : public FakeGuest {
       agentd::register_tree_service(handlers, *realm);
     }
     agentd::register_file_service(system_handlers_, system_);
+    agentd::register_info_service(system_handlers_, system_);
     register_power();
     thread_ = Thread("fake-guest", [this] { run(); });
   }
@@ -72,16 +72,6 @@ class FakeGuestAgent final : public FakeGuest {
 
   void register_power() {
     const std::string service = "/vz.agent.v1.Agent/";
-    system_handlers_.unary<PingRequest, PingResponse>(
-        service + "Ping", [](const OpContext&, const PingRequest&, PingResponse& reply) -> Result<void> {
-          reply.set_version(kVersion);
-          return {};
-        });
-    system_handlers_.unary<InfoRequest, InfoResponse>(
-        service + "Info", [this](const OpContext&, const InfoRequest&, InfoResponse& reply) -> Result<void> {
-          agentd::fill_info(system_, reply);
-          return {};
-        });
     system_handlers_.unary<ShutdownRequest, ShutdownResponse>(
         service + "Shutdown",
         [this](const OpContext&, const ShutdownRequest&, ShutdownResponse&) -> Result<void> {

@@ -31,7 +31,9 @@ void Connection::run() {
     const auto line = reader_.next(ctx, fd_.get());
     if (!line.ok()) {
       if (line.error().code() == Code::kResourceExhausted) {
-        static_cast<void>(refuse(Error(Code::kInvalidArgument, "read request: " + line.error().message())));
+        // The words that clients of this protocol know; the "token" is the line.
+        static_cast<void>(
+            refuse(Error(Code::kInvalidArgument, "read request: bufio.Scanner: token too long")));
       }
       return;
     }

@@ -115,6 +115,9 @@ Result<ControlResponse> info(const OpContext& ctx, GuestAgentClient& agent) {
   }
   number("uptime_seconds", guest.uptime_seconds);
   text("agent_version", guest.agent_version);
+  text("agent_commit", guest.agent_commit);
+  text("agent_build_date", guest.agent_build_date);
+  text("agent_sha256", guest.agent_sha256);
 
   ControlResponse response;
   response.set_data(raw.dump());

@@ -131,6 +131,13 @@ void AgentKeeper::link_changed(AgentLink::State state) {
 }
 
 // Until it answers, or the link changes: an agent that is being restarted closes streams it has just taken.
+void AgentKeeper::heard() {
+  known_.with([](Known& known) {
+    if (known.status.state == AgentStatus::State::kConnected)
+      known.status.last_seen = std::chrono::system_clock::now();
+  });
+}
+
 Result<AgentHello> AgentKeeper::hear_hello(const OpContext& ctx) {
   for (auto pause = kFirstPause;; pause = std::min(pause * 2, kLongestPause)) {
     auto hello = client_->hello(ctx.with_timeout(kHelloLimit), GuestAgentClient::Realm::kSystem);

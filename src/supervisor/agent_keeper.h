@@ -45,6 +45,8 @@ class AgentKeeper {
   GuestAgentClient& client() { return *client_; }
   GuestChannel& channel() { return slot_; }
   AgentStatus status() const;
+  // It has just answered someone.
+  void heard();
   bool connected() const { return status().state == AgentStatus::State::kConnected; }
   // nullopt while no machine runs.
   std::optional<AgentLink::Counters> link_counters() const;

@@ -101,7 +101,9 @@ Result<ControlResponse> CommandExecutor::dispatch(const OpContext& ctx, const Ve
     return Error(Code::kUnavailable, "guest agent unavailable: it has not answered")
         .hint("see how far the guest is: cove status " + vm_name);
   }
-  return serve_agent_verb(ctx, supervisor_.agent().client(), verb, request, reply);
+  auto answer = serve_agent_verb(ctx, supervisor_.agent().client(), verb, request, reply);
+  if (answer.ok()) supervisor_.agent().heard();
+  return answer;
 }
 
 Result<ControlResponse> CommandExecutor::power(const OpContext& ctx, const Verb& verb,

@@ -99,7 +99,7 @@ TEST_F(AgentExec, SaysWhatCouldNotStart) {
   EXPECT_EQ(run(request).error().code(), Code::kInvalidArgument);
   request.args = {"true"};
   request.user = "nobody-here";
-  EXPECT_EQ(run(request).error().code(), Code::kFailedPrecondition);
+  EXPECT_EQ(run(request).error().code(), Code::kInvalidArgument);
 }
 
 TEST_F(AgentExec, EnvironmentIsThatOfALogin) {

@@ -65,6 +65,23 @@ TEST_F(SupervisorLife, PausesResumesAndSaysWhatItCannotDo) {
   EXPECT_TRUE(stop("force").ok());
 }
 
+TEST_F(SupervisorLife, EveryAnswerOfTheAgentIsItsLastSign) {
+  auto vm = launch();
+  ASSERT_TRUE(vm.ok());
+  ASSERT_TRUE(wait_for("agent"));
+  const std::string first = call("agent-status")->message().message();
+  EXPECT_NE(first.find("\"lastPing\":\"20"), std::string::npos) << first;
+  // Told in seconds: pings until the next one has begun.
+  const Deadline limit = Deadline::after(std::chrono::seconds(60));
+  std::string last = first;
+  while (last == first && !limit.expired()) {
+    ASSERT_TRUE(call("agent-ping").ok());
+    last = call("agent-status")->message().message();
+  }
+  EXPECT_NE(last, first);
+  EXPECT_TRUE(stop("force").ok());
+}
+
 TEST_F(SupervisorLife, ASecondSupervisorIsRefused) {
   auto vm = launch();
   ASSERT_TRUE(vm.ok());
