@@ -86,13 +86,15 @@ class AsioLoop final : public EventLoop {
 
   void run() override {
     thread_ = std::this_thread::get_id();
-    context_.restart();
     context_.run();
+    // Afterwards, not before: a stop() that comes before run() has begun must not be forgotten.
+    context_.restart();
   }
   bool run_one(std::chrono::milliseconds max_wait) override {
     thread_ = std::this_thread::get_id();
+    const bool ran = context_.run_one_for(max_wait) > 0;
     context_.restart();
-    return context_.run_one_for(max_wait) > 0;
+    return ran;
   }
 
  private:

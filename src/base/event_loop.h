@@ -47,7 +47,7 @@ class EventLoop {
   virtual void post(std::function<void()> fn) = 0;
   virtual void stop() = 0;
   virtual bool in_loop_thread() const = 0;
-  // Runs callbacks on this thread until stop().
+  // Runs callbacks on this thread until stop(), which may have been called before.
   virtual void run() = 0;
   // Runs what is ready now, or waits up to max_wait for one thing; for tests. Returns whether anything ran.
   virtual bool run_one(std::chrono::milliseconds max_wait) = 0;

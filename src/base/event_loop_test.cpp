@@ -116,5 +116,18 @@ TEST(Guarded, WaitEndsOnDeadlineAndCancel) {
   EXPECT_EQ(value.wait({source.token(), {}}, never).error().code(), Code::kCancelled);
 }
 
+TEST(EventLoop, StoppedBeforeItRunsItReturnsAtOnceAndCanRunAgain) {
+  auto loop = make_event_loop();
+  loop->stop();
+  loop->run();
+  bool ran = false;
+  loop->post([&] {
+    ran = true;
+    loop->stop();
+  });
+  loop->run();
+  EXPECT_TRUE(ran);
+}
+
 }  // namespace
 }  // namespace cove

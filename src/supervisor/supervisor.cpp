@@ -77,7 +77,7 @@ Result<void> Supervisor::serve_until_end() {
   step("listening");
   reporter_.step("starting the machine");
   loop_->post([this] { start_machine(); });
-  // A stop that came from a callback before run() would be lost, so the loop is asked until it is over.
+  // It serves until there is an outcome, whatever else ends the loop.
   while (!outcome_) loop_->run();
   return std::move(*outcome_);
 }
