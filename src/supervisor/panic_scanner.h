@@ -7,9 +7,10 @@
 
 namespace cove {
 
-// What a Linux kernel gave as its reason, if `line` is the kernel's own message, with or without its time
-// stamp: "[    1.5] Kernel panic - not syncing: sysrq triggered crash" -> "sysrq triggered crash". A line
-// that only mentions one is none.
+// What a Linux kernel gave as its reason, if `line` is the kernel's own message:
+// "[    1.5] Kernel panic - not syncing: sysrq triggered crash" -> "sysrq triggered crash". Before its time
+// stamp may stand what others have begun to write, such as a prompt; a message without one stands alone. A
+// line that only mentions a panic is none.
 std::optional<std::string> panic_reason(std::string_view line);
 
 class PanicScanner {

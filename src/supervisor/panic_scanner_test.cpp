@@ -13,6 +13,10 @@ TEST(PanicScanner, FindsTheKernelsOwnLineOnly) {
   EXPECT_FALSE(panic_reason("# grep 'Kernel panic - not syncing: x' /var/log/kern.log"));
   EXPECT_FALSE(panic_reason("[  OK  ] Kernel panic - not syncing: a unit's name"));
   EXPECT_FALSE(panic_reason("[    1.2] ---[ end Kernel panic - not syncing: x ]---"));
+  EXPECT_EQ(panic_reason("web login: [   12.5] Kernel panic - not syncing: Attempted to kill init!"),
+            "Attempted to kill init!");
+  EXPECT_FALSE(panic_reason("web login: Kernel panic - not syncing: typed"));
+  EXPECT_FALSE(panic_reason("[12] Kernel panic - not syncing: no time"));
   EXPECT_FALSE(panic_reason("["));
   EXPECT_FALSE(panic_reason(""));
 }

@@ -335,8 +335,15 @@ void Supervisor::complete_crash_record() {
   crash_->at = format_rfc3339(std::chrono::system_clock::now());
   crash_->console = console_->last_lines(CrashRecord::kMaxLines);
   if (crash_->reason != kPanicked) return;
-  for (const auto& line : crash_->console) {
-    if (const auto reason = panic_reason(line)) crash_->reason = std::string(kPanicked) + ": " + *reason;
+  // The stacks and registers that follow the message may be longer than what a record holds.
+  constexpr std::size_t kLookBack = 400;
+  const auto lines = console_->last_lines(kLookBack);
+  for (auto line = lines.begin(); line != lines.end(); ++line) {
+    const auto reason = panic_reason(*line);
+    if (!reason) continue;
+    crash_->reason = std::string(kPanicked) + ": " + *reason;
+    const auto kept = std::min<std::ptrdiff_t>(lines.end() - line, CrashRecord::kMaxLines);
+    crash_->console.assign(line, line + kept);
   }
 }
 
