@@ -8,7 +8,9 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "base/process.h"
+#include "base/strings.h"
 #include "cli/fetch_lines.h"
 #include "format/sha256.h"
 
@@ -54,6 +56,7 @@ Result<void> run_fetch(const OpContext& ctx, const Environment& env, const Image
       .descriptors = {{1, write_end.get()}, {2, env.err}},
       .session = SpawnOptions::Session::kNewGroup,
       .parent_death_signal = SIGTERM};
+  log_debug("starting the image builder", {{"command", join(options.argv, " ")}});
   auto child = COVE_TRY(Process::spawn(options));
   write_end.reset();
   auto told = read_fetch_lines(ctx, read_end.get(), progress);

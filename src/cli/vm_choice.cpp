@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/log.h"
+
 namespace cove {
 
 VmRegistry registry_of(const Environment& env) { return VmRegistry(Home(env.home)); }
@@ -30,6 +32,7 @@ Result<VmName> choose_name(Invocation& inv, const std::string* word) {
 Result<VmDirectory> choose_vm(Invocation& inv, const std::string* word) {
   const auto name = COVE_TRY(choose_name(inv, word));
   const auto registry = registry_of(inv.env);
+  log_debug("the vm", {{"name", name.str()}, {"home", inv.env.home.string()}});
   auto opened = registry.open(name);
   const bool named = word != nullptr || inv.flags.given("vm") || !inv.env.chosen_vm.empty();
   if (!opened.ok() && opened.error().code() == Code::kNotFound && !named) {

@@ -2,6 +2,7 @@
 
 #include "base/files.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "base/strings.h"
 #include "control/supervisor_dial.h"
 #include "proto/control_json.h"
@@ -32,6 +33,7 @@ Result<std::string> ControlClient::exchange_line(const OpContext& ctx, std::stri
 
 Result<ControlResponse> ControlClient::call_any(const OpContext& ctx, const ControlRequest& request) {
   ControlRequest complete = request;
+  log_debug("asking the supervisor", {{"request", request.type()}});
   complete.set_auth_token(token_);
   complete.set_api_version(1);
   const auto line = COVE_TRY(exchange_line(ctx, COVE_TRY(proto::encode_request(complete))));

@@ -5,6 +5,7 @@
 
 #include "base/files.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "base/strings.h"
 #include "control/ready_pipe.h"
 
@@ -85,6 +86,8 @@ Result<LaunchedVm> launch_vm(const OpContext& ctx, const LaunchRequest& request,
     std::tie(pipes.lifetime_theirs, pipes.lifetime_ours) = COVE_TRY(make_pipe());
   }
   const UniqueFd log = COVE_TRY(open_file(request.log_file, O_WRONLY | O_CREAT | O_APPEND, 0600));
+  log_debug("starting the supervisor",
+            {{"program", request.program.string()}, {"log", request.log_file.string()}});
   Process process = COVE_TRY(Process::spawn(command_of(request, pipes, log.get()))
                                  .context("starting the supervisor of '" + request.vm + "'"));
   pipes.ready_theirs.reset();

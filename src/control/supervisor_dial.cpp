@@ -2,6 +2,7 @@
 
 #include <cerrno>
 
+#include "base/log.h"
 #include "base/unix_socket.h"
 #include "store/vm_reasons.h"
 
@@ -30,6 +31,7 @@ Error dial_error(Error error, const VmDirectory& vm) {
 
 Result<UniqueFd> dial_supervisor(const OpContext& ctx, const VmDirectory& vm,
                                  const std::filesystem::path& socket) {
+  log_debug("connecting to the supervisor", {{"socket", socket.string()}});
   auto fd = connect_unix(ctx, socket);
   if (!fd.ok()) return dial_error(std::move(fd).error(), vm);
   return fd;

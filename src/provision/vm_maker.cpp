@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/files.h"
+#include "base/log.h"
 #include "disk/disk_nodes.h"
 #include "model/forward_list.h"
 
@@ -51,6 +52,7 @@ Result<void> change_forwards(VmConfig& config, const VmChange& change) {
 }  // namespace
 
 Result<void> VmMaker::step(std::string_view name) {
+  log_debug("making or changing a vm", {{"step", std::string(name)}});
   if (gate_) return gate_(name);
   return {};
 }
