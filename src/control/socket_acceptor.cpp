@@ -43,7 +43,8 @@ void SocketAcceptor::listen() {
 void SocketAcceptor::accept_all() {
   for (;;) {
     if (open_ >= options_.max_open) {
-      log_warn("connections wait", {{"socket", options_.path.filename()}, {"open", std::to_string(open_)}});
+      if (!std::exchange(told_, true))
+        log_warn("connections wait", {{"socket", options_.path.filename()}, {"open", std::to_string(open_)}});
       full_ = true;
       accepting_.reset();
       return;

@@ -41,6 +41,7 @@ class SocketAcceptor {
   UniqueFd listener_;
   std::size_t open_ = 0;
   bool full_ = false;  // not accepting until one has ended
+  bool told_ = false;  // the log, once
   Registration accepting_;
 };
 
