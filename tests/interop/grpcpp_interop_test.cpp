@@ -7,14 +7,17 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/testing/patience.h"
 #include "base/thread.h"
 #include "interop_service.h"
 #include "proto/agent.grpc.pb.h"
+#include "tests/agent/fake_agent.h"
 
 namespace cove::interop {
 namespace {
 
 namespace agent = vz::agent::v1;
+using cove::testing::patient;
 
 class ForeignService final : public agent::Agent::Service {
   grpc::Status Ping(grpc::ServerContext*, const agent::PingRequest*, agent::PingResponse* reply) override {
@@ -127,6 +130,46 @@ TEST_F(OurServer, StreamsWithIt) {
   in->WritesDone();
   const grpc::Status status = in->Finish();
   EXPECT_TRUE(status.ok()) << status.error_message();
+}
+
+// The agent's own services behind a link, not the stand-in.
+class RealAgent : public ::testing::Test {
+ protected:
+  RealAgent() {
+    auto fd = agent_.channel().connect(patient(), kSystemRealmPort).value();
+    set_nonblocking(fd.get()).value();
+    stub_ = agent::Agent::NewStub(grpc::CreateInsecureChannelFromFd("agent", fd.release()));
+  }
+  ~RealAgent() override { stub_.reset(); }
+  grpc::Status exec(const std::string& command, const std::string& user, agent::ExecResponse& reply) {
+    grpc::ClientContext context;
+    agent::ExecRequest request;
+    request.add_args(command);
+    if (!user.empty()) request.set_user(user);
+    return stub_->Exec(&context, request, &reply);
+  }
+
+  cove::testing::FakeAgent agent_;
+  std::unique_ptr<agent::Agent::Stub> stub_;
+};
+
+TEST_F(RealAgent, ServesItsCalls) {
+  agent::ExecResponse done;
+  ASSERT_TRUE(exec("pwd", "tester", done).ok());
+  EXPECT_EQ(done.stdout(), "/\n");
+  EXPECT_EQ(exec("pwd", "ghost", done).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(exec("no-such-command", "", done).error_code(), grpc::StatusCode::INTERNAL);
+  grpc::ClientContext info_context;
+  agent::InfoResponse info;
+  ASSERT_TRUE(stub_->Info(&info_context, agent::InfoRequest(), &info).ok());
+  EXPECT_EQ(info.agent_sha256().size(), 12U);
+  grpc::ClientContext read_context;
+  agent::ReadFileRequest request;
+  request.set_path("/no/such");
+  agent::ReadFileResponse file;
+  const grpc::Status missing = stub_->ReadFile(&read_context, request, &file);
+  EXPECT_EQ(missing.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(missing.error_message(), "stat: /no/such: No such file or directory");
 }
 
 // A client that compresses is told that we do not. (grpc++ compresses only what becomes smaller by it.)
