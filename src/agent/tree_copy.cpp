@@ -2,6 +2,7 @@
 
 #include "proto/cove_agent.pb.h"
 #include "rpc/channel.h"
+#include "tree/tree_failure.h"
 
 namespace cove {
 namespace {
@@ -12,13 +13,35 @@ using agent::v1::TreeTotals;
 
 constexpr std::uint32_t kStreamMode = 0644;
 
-CopyTotals totals_of(const TreeTotals& message) {
-  return {message.files(),
-          message.directories(),
-          message.symlinks(),
-          message.bytes(),
-          {message.skipped().begin(), message.skipped().end()}};
-}
+// A hostile guest may report failures without end; beyond this much text they are only counted.
+constexpr std::size_t kMaxFailureText = std::size_t{16} << 20U;
+
+// Gathers what the chunks of one copy tell about it.
+class Tally {
+ public:
+  void see(const TreeChunk& chunk) {
+    for (const auto& item : chunk.items()) {
+      if (item.has_failure()) add(error_of(item.failure()));
+    }
+  }
+  CopyTotals with(const TreeTotals& message) && {
+    totals_.files = message.files();
+    totals_.directories = message.directories();
+    totals_.symlinks = message.symlinks();
+    totals_.bytes = message.bytes();
+    totals_.skipped.assign(message.skipped().begin(), message.skipped().end());
+    return std::move(totals_);
+  }
+
+ private:
+  void add(Error error) {
+    ++totals_.failures;
+    text_ += error.message().size() + sizeof error;
+    if (text_ <= kMaxFailureText) totals_.failed.push_back(std::move(error));
+  }
+  CopyTotals totals_;
+  std::size_t text_ = 0;
+};
 
 // Sends what `read` emits, then waits for the guest's word. When the guest gave up early, its reason counts,
 // not the broken write.
@@ -26,7 +49,9 @@ Result<CopyTotals> send(const OpContext& ctx, rpc::ClientStream& stream, const T
                         const std::function<Result<TreeTotals>(const TreeEmit&)>& read) {
   COVE_TRY(stream.write(ctx, start));
   Result<void> written;
+  Tally tally;
   const TreeEmit emit = [&](const TreeChunk& chunk) {
+    tally.see(chunk);
     written = stream.write(ctx, chunk);
     return written;
   };
@@ -39,7 +64,7 @@ Result<CopyTotals> send(const OpContext& ctx, rpc::ClientStream& stream, const T
   if (!answered) return Error(Code::kInternal, "the guest did not confirm the copy");
   while (COVE_TRY(stream.read(ctx, arrived))) {
   }
-  return totals_of(*totals);
+  return std::move(tally).with(*totals);
 }
 
 TreeChunk start_chunk(const std::string& destination, TreeInto into) {
@@ -57,11 +82,13 @@ Result<CopyTotals> receive(const OpContext& ctx, rpc::ClientStream& stream, cons
   stream.close_send();
   TreeChunk chunk;
   TreeTotals totals;
+  Tally tally;
   while (COVE_TRY(stream.read(ctx, chunk))) {
     COVE_TRY(apply(chunk));
+    tally.see(chunk);
     if (chunk.has_totals()) totals = chunk.totals();
   }
-  return totals_of(totals);
+  return std::move(tally).with(totals);
 }
 
 }  // namespace
@@ -95,7 +122,7 @@ Result<CopyTotals> TreeCopy::get(const OpContext& ctx, const std::string& guest_
   TreeWriter writer = COVE_TRY(TreeWriter::create(destination, into));
   const auto stream = COVE_TRY(channel_.open(ctx, method("GetTree")));
   auto totals = COVE_TRY(receive(ctx, *stream, guest_path, [&](const TreeChunk& chunk) -> Result<void> {
-    COVE_TRY(writer.apply(chunk));
+    COVE_TRY(writer.apply(ctx, chunk));
     if (count) count(writer.bytes());
     return {};
   }));

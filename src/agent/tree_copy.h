@@ -22,6 +22,8 @@ struct CopyTotals {
   std::uint64_t symlinks = 0;
   std::uint64_t bytes = 0;
   std::vector<std::string> skipped;  // sockets, devices, pipes
+  std::vector<Error> failed;         // what could not be read, with its path; the first 16 MiB of it
+  std::uint64_t failures = 0;        // how many in all
 };
 
 // One connection, one realm: kSystem touches files as root, kUser as the guest's user. Borrows both.
@@ -30,7 +32,8 @@ class TreeCopy {
   TreeCopy(rpc::Channel& channel, GuestAgentClient::Realm realm) : channel_(channel), realm_(realm) {}
 
   // Guest paths are relative to the user's home. kNotFound, kPermissionDenied, kResourceExhausted as the
-  // guest's file system says; kDataLoss: a checksum was wrong on arrival, and the file is not there.
+  // guest's file system says; kDataLoss: a checksum was wrong on arrival, and the file is not there. What
+  // cannot be read is left out and told in the totals.
   Result<CopyTotals> put(const OpContext& ctx, const std::vector<TreeSource>& sources,
                          const std::string& guest_destination, TreeInto into, const TreeCount& count) const;
   Result<CopyTotals> put_stream(const OpContext& ctx, int fd, const std::string& guest_path,

@@ -35,7 +35,7 @@ Result<void> put_tree(const OpContext& ctx, rpc::ServerStream& stream, const Rea
   const auto destination = COVE_TRY(below_home(identity, chunk.start().destination()));
   const auto into = chunk.start().into_directory() ? TreeInto::kDirectory : TreeInto::kNameOrDirectory;
   TreeWriter writer = COVE_TRY(TreeWriter::create(destination, into));
-  do COVE_TRY(writer.apply(chunk));
+  do COVE_TRY(writer.apply(ctx, chunk));
   while (COVE_TRY(stream.read(ctx, chunk)));
   return stream.write_last(COVE_TRY(writer.finish()));
 }

@@ -12,6 +12,7 @@
 #include "base/files.h"
 #include "base/io.h"
 #include "proto/cove_agent.pb.h"
+#include "tree/tree_failure.h"
 #include "tree/tree_hash.h"
 
 namespace cove {
@@ -40,8 +41,9 @@ class Reader {
       : ctx_(ctx), emit_(emit), count_(count), buffer_(kChunkBytes, '\0') {}
 
   Result<void> top(const TreeSource& source) {
+    source_ = &source;
     struct stat status {};
-    if (::stat(source.path.c_str(), &status) < 0) return Error::from_errno(errno, source.path.string());
+    if (::stat(source.path.c_str(), &status) < 0) return failed(system_error(source.name));
     return entry(AT_FDCWD, source.path.string(), source.name, status, 0);
   }
 
@@ -67,6 +69,22 @@ class Reader {
   }
 
  private:
+  // What an error calls the entry: by the source's path rather than by the name it arrives under.
+  std::string shown(const std::string& path) const {
+    return source_->path.string() + path.substr(source_->name.size());
+  }
+  Error system_error(const std::string& path) const {
+    const int number = errno;
+    return Error::from_errno(number, shown(path));
+  }
+
+  // The entry is lost, the others are not.
+  Result<void> failed(const Error& error) {
+    fill_failure(*chunk_.add_items()->mutable_failure(), error);
+    pending_ += error.message().size() + kEntryOverhead;
+    return flush_if_full();
+  }
+
   TreeEntry* add_entry(const std::string& path, TreeEntry::Type type) {
     TreeEntry* entry = chunk_.add_items()->mutable_entry();
     entry->set_path(path);
@@ -77,31 +95,34 @@ class Reader {
 
   Result<void> flush_if_full() {
     if (pending_ < kChunkBytes) return {};
-    COVE_TRY(ctx_.check());
-    COVE_TRY(emit_(chunk_));
+    Result<void> sent = ctx_.check();
+    if (sent.ok()) sent = emit_(chunk_);
+    stopped_ = !sent.ok();
     chunk_.Clear();
     pending_ = 0;
-    return {};
+    return sent;
   }
 
   Result<void> entry(int parent, const std::string& name, const std::string& path, const struct stat& status,
                      int depth) {
+    Result<void> done;
     if (S_ISREG(status.st_mode)) {
-      COVE_TRY(file(parent, name, path));
+      done = file(parent, name, path);
     } else if (S_ISDIR(status.st_mode)) {
-      COVE_TRY(folder(parent, name, path, status, depth));
+      done = folder(parent, name, path, status, depth);
     } else if (S_ISLNK(status.st_mode)) {
-      COVE_TRY(link(parent, name, path, status));
+      done = link(parent, name, path, status);
     } else {
       totals_.add_skipped(path);
     }
-    return flush_if_full();
+    if (stopped_) return done;
+    return done.ok() ? flush_if_full() : failed(done.error());
   }
 
   Result<void> link(int parent, const std::string& name, const std::string& path, const struct stat& status) {
     char target[4097];
     const ssize_t length = ::readlinkat(parent, name.c_str(), target, sizeof target);
-    if (length < 0) return Error::from_errno(errno, path);
+    if (length < 0) return system_error(path);
     TreeEntry* entry = add_entry(path, TreeEntry::SYMLINK);
     entry->set_link_target(std::string(target, static_cast<std::size_t>(length)));
     entry->set_mtime_ns(mtime_of(status));
@@ -111,15 +132,16 @@ class Reader {
 
   Result<void> folder(int parent, const std::string& name, const std::string& path, const struct stat& status,
                       int depth) {
-    if (depth >= kMaxDepth) return Error(Code::kResourceExhausted, path + ": nested deeper than 256 folders");
+    if (depth >= kMaxDepth)
+      return Error(Code::kResourceExhausted, shown(path) + ": nested deeper than 256 folders");
     UniqueFd fd(::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!fd) return Error::from_errno(errno, path);
+    if (!fd) return system_error(path);
     TreeEntry* made = add_entry(path, TreeEntry::DIRECTORY);
     made->set_mode(status.st_mode & 07777U);
     made->set_mtime_ns(mtime_of(status));
     totals_.set_directories(totals_.directories() + 1);
     const std::unique_ptr<DIR, DirectoryCloser> directory(::fdopendir(fd.get()));
-    if (!directory) return Error::from_errno(errno, path);
+    if (!directory) return system_error(path);
     const int folder_fd = fd.release();  // the stream closes it
     std::vector<std::string> names;
     errno = 0;
@@ -127,13 +149,14 @@ class Reader {
       const std::string_view word = item->d_name;
       if (word != "." && word != "..") names.emplace_back(word);
     }
-    if (errno != 0) return Error::from_errno(errno, path);
+    if (errno != 0) return system_error(path);
     std::sort(names.begin(), names.end());
     for (const auto& child : names) {
       struct stat child_status {};
       if (::fstatat(folder_fd, child.c_str(), &child_status, AT_SYMLINK_NOFOLLOW) < 0) {
-        if (errno == ENOENT) continue;  // gone since it was listed
-        return Error::from_errno(errno, path + "/" + child);
+        // Unless it is gone since it was listed.
+        if (errno != ENOENT) COVE_TRY(failed(system_error(path + "/" + child)));
+        continue;
       }
       COVE_TRY(entry(folder_fd, child, path + "/" + child, child_status, depth + 1));
     }
@@ -143,36 +166,41 @@ class Reader {
   Result<void> file(int parent, const std::string& name, const std::string& path) {
     const int follow = parent == AT_FDCWD ? 0 : O_NOFOLLOW;
     const UniqueFd fd(::openat(parent, name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | follow));
-    if (!fd) return Error::from_errno(errno, path);
+    if (!fd) return system_error(path);
     struct stat status {};
-    if (::fstat(fd.get(), &status) < 0) return Error::from_errno(errno, path);
-    TreeEntry* made = add_entry(path, TreeEntry::FILE);
-    made->set_mode(status.st_mode & 07777U);
-    made->set_mtime_ns(mtime_of(status));
-    made->set_size(static_cast<std::uint64_t>(status.st_size));
-    if (static_cast<std::size_t>(status.st_size) <= kInlineBytes) return small(fd.get(), path, *made);
+    if (::fstat(fd.get(), &status) < 0) return system_error(path);
+    if (static_cast<std::size_t>(status.st_size) <= kInlineBytes) return small(fd.get(), path, status);
+    add_file(path, status)->set_size(static_cast<std::uint64_t>(status.st_size));
     hash_.reset();
     const bool sparse = status.st_blocks * 512 < status.st_size;
     COVE_TRY(sparse ? extents(fd.get(), path, status.st_size) : range(fd.get(), path, 0, status.st_size));
     return end_file();
   }
 
-  Result<void> small(int fd, const std::string& path, TreeEntry& made) {
+  TreeEntry* add_file(const std::string& path, const struct stat& status) {
+    TreeEntry* made = add_entry(path, TreeEntry::FILE);
+    made->set_mode(status.st_mode & 07777U);
+    made->set_mtime_ns(mtime_of(status));
+    return made;
+  }
+
+  Result<void> small(int fd, const std::string& path, const struct stat& status) {
     std::string content;
     while (content.size() <= kInlineBytes) {
       const ssize_t got = ::read(fd, buffer_.data(), kInlineBytes + 1 - content.size());
       if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return Error::from_errno(errno, path);
+      if (got < 0) return system_error(path);
       if (got == 0) break;
       content.append(buffer_.data(), static_cast<std::size_t>(got));
     }
     // It grew while we looked: what was announced is what is sent.
     content.resize(std::min(content.size(), kInlineBytes));
-    made.set_size(content.size());
-    made.set_xxh64(TreeHash::of(content));
+    TreeEntry* made = add_file(path, status);
+    made->set_size(content.size());
+    made->set_xxh64(TreeHash::of(content));
     pending_ += content.size();
     add_bytes(content.size());
-    made.set_content(std::move(content));
+    made->set_content(std::move(content));
     totals_.set_files(totals_.files() + 1);
     return {};
   }
@@ -184,7 +212,8 @@ class Reader {
       if (start < 0 && errno == ENXIO) return {};  // a hole to the end
       if (start < 0) return range(fd, path, at, size);
       const off_t stop = std::min(size, ::lseek(fd, start, SEEK_HOLE));
-      if (stop <= start) return Error(Code::kInternal, path + ": the file system reports an empty extent");
+      if (stop <= start)
+        return Error(Code::kInternal, shown(path) + ": the file system reports an empty extent");
       COVE_TRY(range(fd, path, start, stop));
       at = stop;
     }
@@ -196,7 +225,7 @@ class Reader {
       const auto want = std::min<std::size_t>(buffer_.size(), static_cast<std::size_t>(stop - start));
       const ssize_t got = ::pread(fd, buffer_.data(), want, start);
       if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return Error::from_errno(errno, path);
+      if (got < 0) return system_error(path);
       if (got == 0) return {};  // cut short since it was opened; the rest arrives as a hole
       COVE_TRY(data(static_cast<std::uint64_t>(start), {buffer_.data(), static_cast<std::size_t>(got)}));
       start += got;
@@ -229,7 +258,9 @@ class Reader {
   const OpContext& ctx_;
   const TreeEmit& emit_;
   const TreeCount& count_;
+  const TreeSource* source_ = nullptr;  // being read
   TreeChunk chunk_;
+  bool stopped_ = false;     // nobody takes chunks any more
   std::size_t pending_ = 0;  // bytes in chunk_, about
   TreeTotals totals_;
   TreeHash hash_;

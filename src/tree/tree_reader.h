@@ -1,5 +1,6 @@
 // read_tree: turns files, folders and links into chunks of proto/cove_agent.proto, in the order TreeWriter
 // wants. Used by both ends of a copy. Any thread; it holds one descriptor per folder level and one buffer.
+// What cannot be read becomes a failure in the chunks, and the reading goes on.
 #pragma once
 
 #include <cstdint>

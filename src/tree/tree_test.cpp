@@ -43,7 +43,7 @@ class TreeTest : public ::testing::Test {
     const TreeEmit emit = [&](const TreeChunk& chunk) -> Result<void> {
       TreeChunk received;
       EXPECT_TRUE(received.ParseFromString(chunk.SerializeAsString()));
-      return writer.apply(received);
+      return writer.apply({}, received);
     };
     COVE_TRY(read_tree({}, sources, emit, {}));
     return writer.finish();
@@ -116,7 +116,7 @@ TEST_F(TreeTest, HostilePathsStayInside) {
     entry->set_path(bad);
     entry->set_content("");
     entry->set_xxh64(TreeHash::of(""));
-    EXPECT_EQ(writer.apply(chunk).error().code(), Code::kInvalidArgument) << bad;
+    EXPECT_EQ(writer.apply({}, chunk).error().code(), Code::kInvalidArgument) << bad;
   }
   // Through a link that was there, or that the stream itself made.
   for (const char* through : {"link/x", "made/x"}) {
@@ -130,7 +130,7 @@ TEST_F(TreeTest, HostilePathsStayInside) {
     entry->set_path(through);
     entry->set_content("");
     entry->set_xxh64(TreeHash::of(""));
-    EXPECT_FALSE(writer.apply(chunk).ok()) << through;
+    EXPECT_FALSE(writer.apply({}, chunk).ok()) << through;
   }
   EXPECT_TRUE(list_directory(path("out"))->empty());
 }
@@ -152,7 +152,7 @@ TEST_F(TreeTest, AWrongChecksumLeavesTheOldFile) {
   TreeChunk chunk = big_file("new content");
   chunk.mutable_items(2)->mutable_end()->set_xxh64(1);
   auto writer = std::move(TreeWriter::create(path("dst"), TreeInto::kDirectory)).value();
-  EXPECT_EQ(writer.apply(chunk).error().code(), Code::kDataLoss);
+  EXPECT_EQ(writer.apply({}, chunk).error().code(), Code::kDataLoss);
   EXPECT_EQ(*read_file(path("dst/f")), "old\n");
   EXPECT_EQ(list_directory(path("dst"))->size(), 1U);
 }
@@ -163,7 +163,7 @@ TEST_F(TreeTest, AnInterruptedFileIsRemoved) {
     auto writer = std::move(TreeWriter::create(path("dst"), TreeInto::kDirectory)).value();
     TreeChunk chunk = big_file("content");
     chunk.mutable_items()->RemoveLast();
-    ASSERT_TRUE(writer.apply(chunk).ok());
+    ASSERT_TRUE(writer.apply({}, chunk).ok());
     EXPECT_EQ(writer.finish().error().code(), Code::kDataLoss);
   }
   EXPECT_TRUE(list_directory(path("dst"))->empty());
@@ -179,7 +179,7 @@ TEST_F(TreeTest, DataMustBeInOrderAndInsideTheFile) {
   backwards.mutable_items()->SwapElements(2, 3);
   for (const auto& chunk : {beyond, backwards}) {
     auto writer = std::move(TreeWriter::create(path("dst"), TreeInto::kDirectory)).value();
-    EXPECT_EQ(writer.apply(chunk).error().code(), Code::kInvalidArgument);
+    EXPECT_EQ(writer.apply({}, chunk).error().code(), Code::kInvalidArgument);
   }
   EXPECT_TRUE(list_directory(path("dst"))->empty());
 }
@@ -189,7 +189,7 @@ TEST_F(TreeTest, AStreamHasNoNameInAFolder) {
   const auto in = open_file(path("src"), O_RDONLY);
   auto writer = std::move(TreeWriter::create(path("dst"), TreeInto::kNameOrDirectory)).value();
   const auto read =
-      read_stream({}, in->get(), "stream", 0640, [&](const TreeChunk& c) { return writer.apply(c); }, {});
+      read_stream({}, in->get(), "stream", 0640, [&](const TreeChunk& c) { return writer.apply({}, c); }, {});
   ASSERT_FALSE(read.ok());
   EXPECT_EQ(read.error().code(), Code::kInvalidArgument);
   EXPECT_TRUE(list_directory(path("dst"))->empty());
@@ -200,7 +200,7 @@ TEST_F(TreeTest, StreamsGoInAndOut) {
   const auto in = open_file(path("src"), O_RDONLY);
   auto writer = std::move(TreeWriter::create(path("dst/copy"), TreeInto::kNameOrDirectory)).value();
   ASSERT_TRUE(
-      read_stream({}, in->get(), "stdin", 0640, [&](const TreeChunk& c) { return writer.apply(c); }, {})
+      read_stream({}, in->get(), "stdin", 0640, [&](const TreeChunk& c) { return writer.apply({}, c); }, {})
           .ok());
   ASSERT_TRUE(writer.finish().ok());
   EXPECT_EQ(*read_file(path("dst/copy")), *read_file(path("src")));

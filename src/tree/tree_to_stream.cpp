@@ -2,6 +2,7 @@
 
 #include "base/io.h"
 #include "proto/cove_agent.pb.h"
+#include "tree/tree_failure.h"
 #include "tree/tree_hash.h"
 #include "tree/tree_writer.h"
 
@@ -14,7 +15,8 @@ using agent::v1::TreeItem;
 struct TreeToStream::Impl {
   int fd;
   enum class Stage : std::uint8_t { kNothing, kInside, kComplete } stage = Stage::kNothing;
-  std::uint64_t size = 0;
+  std::uint64_t size = 0;  // the most there may be if it is unknown
+  bool size_known = true;
   std::uint64_t written = 0;
   TreeHash hash{};
 
@@ -35,7 +37,8 @@ struct TreeToStream::Impl {
         return Error(Code::kInvalidArgument, "only one file can go to a stream")
             .hint("name a folder to copy a tree");
       }
-      size = entry.size();
+      size_known = !entry.stream();
+      size = size_known ? entry.size() : std::uint64_t{1} << 62U;
       stage = Stage::kInside;
       if (!entry.has_content()) return {};
       if (TreeHash::of(entry.content()) != entry.xxh64()) return Error(Code::kDataLoss, "checksum mismatch");
@@ -43,9 +46,11 @@ struct TreeToStream::Impl {
       written = entry.content().size();
       return write_all(ctx, fd, entry.content());
     }
+    if (item.has_failure()) return error_of(item.failure());
     if (stage != Stage::kInside) return Error(Code::kInvalidArgument, "copy stream: data outside a file");
     if (item.has_data()) {
-      if (item.data().offset() < written || item.data().offset() > size) {
+      if (item.data().offset() < written || item.data().offset() > size ||
+          item.data().data().size() > size - item.data().offset()) {
         return Error(Code::kInvalidArgument, "copy stream: data out of order");
       }
       COVE_TRY(zeros(ctx, item.data().offset()));
@@ -55,7 +60,7 @@ struct TreeToStream::Impl {
     }
     if (hash.digest() != item.end().xxh64()) return Error(Code::kDataLoss, "checksum mismatch");
     stage = Stage::kComplete;
-    return zeros(ctx, size);
+    return size_known ? zeros(ctx, size) : Result<void>();
   }
 };
 
@@ -70,6 +75,10 @@ Result<void> TreeToStream::apply(const OpContext& ctx, const TreeChunk& chunk) {
 Result<void> TreeToStream::finish() const {
   if (impl_->stage == Impl::Stage::kComplete) return {};
   return Error(Code::kDataLoss, "the copy ended before the file did");
+}
+
+Result<void> TreeToStream::apply(const OpContext& ctx, const TreeItem& item) {
+  return impl_->item(ctx, item);
 }
 
 std::uint64_t TreeToStream::bytes() const { return impl_->written; }

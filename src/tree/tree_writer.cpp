@@ -12,6 +12,8 @@
 #include "base/files.h"
 #include "base/strings.h"
 #include "proto/cove_agent.pb.h"
+#include "tree/named_place.h"
+#include "tree/partial_file.h"
 #include "tree/tree_hash.h"
 
 namespace cove {
@@ -19,6 +21,7 @@ namespace cove {
 using agent::v1::TreeChunk;
 using agent::v1::TreeData;
 using agent::v1::TreeEntry;
+using agent::v1::TreeItem;
 using agent::v1::TreeTotals;
 
 namespace {
@@ -60,14 +63,17 @@ Result<void> write_at(int fd, std::string_view bytes, std::uint64_t offset, cons
 }  // namespace
 
 struct TreeWriter::Impl {
-  // The file being written. `temporary` is set when an older file of that name is replaced at the end.
+  // The file being written.
   struct Open {
-    UniqueFd fd;
-    int parent = -1;
+    PartialFile file;
     std::string name;
-    std::string temporary;
-    TreeEntry entry;
+    TreeEntry entry;  // without its content
     std::uint64_t next_offset = 0;
+  };
+  // The device or pipe being written.
+  struct Special {
+    UniqueFd fd;
+    TreeToStream stream{fd.get()};
   };
   struct Folder {
     std::string path;
@@ -76,9 +82,13 @@ struct TreeWriter::Impl {
   };
 
   std::string destination;
-  UniqueFd root;          // the folder that top entries go into
-  std::string rename_to;  // the top entry's name if the destination itself is the name
-  std::string top_name;   // the one top entry seen, when rename_to is set
+  UniqueFd root;                       // the folder that top entries go into
+  std::string rename_to;               // the top entry's name if the destination itself is the name
+  std::string top_name;                // the one top entry seen, when rename_to is set
+  std::filesystem::path special_path;  // the destination is a device or pipe; there is no root then
+  std::unique_ptr<Special> special;
+  TemporaryNames temporary_names;
+  bool root_cleaned = false;
   std::optional<Open> open;
   std::vector<Folder> folders;
   std::string parent_path;  // of parent_fd: the folder last used
@@ -86,12 +96,28 @@ struct TreeWriter::Impl {
   TreeHash hash;
   TreeTotals totals;
 
-  ~Impl() { abandon(); }
+  ~Impl() { open.reset(); }  // before the folder it is in
 
-  void abandon() {
-    if (!open) return;
-    ::unlinkat(open->parent, (open->temporary.empty() ? open->name : open->temporary).c_str(), 0);
-    open.reset();
+  Result<void> item(const OpContext& ctx, const TreeItem& item) {
+    if (!special_path.empty()) return special_item(ctx, item);
+    if (item.has_entry()) return entry(item.entry());
+    if (item.has_data()) return data(item.data());
+    if (item.has_end()) return end(item.end().xxh64());
+    if (item.has_failure()) open.reset();
+    return {};
+  }
+
+  Result<void> special_item(const OpContext& ctx, const TreeItem& item) {
+    if (item.has_entry() && !special) {
+      if (item.entry().type() != TreeEntry::FILE)
+        return Error(Code::kFailedPrecondition, destination + ": exists and is not a folder");
+      UniqueFd fd = COVE_TRY(open_special(special_path));
+      special.reset(new Special{.fd = std::move(fd)});
+    }
+    if (!special) return {};  // a failure
+    COVE_TRY(special->stream.apply(ctx, item).context(destination));
+    totals.set_bytes(special->stream.bytes());
+    return {};
   }
 
   // The path with the top entry renamed if need be.
@@ -138,14 +164,14 @@ struct TreeWriter::Impl {
     }
     if (TreeHash::of(entry.content()) != entry.xxh64() || entry.content().size() != entry.size())
       return corrupt();
-    COVE_TRY(write_at(open->fd.get(), entry.content(), 0, entry.path()));
+    COVE_TRY(write_at(open->file.fd(), entry.content(), 0, entry.path()));
     totals.set_bytes(totals.bytes() + entry.content().size());
     return close_file();
   }
 
   Error corrupt() {
     const std::string path = open ? open->entry.path() : std::string();
-    abandon();
+    open.reset();
     return Error(Code::kDataLoss, path + ": checksum mismatch").hint("copy it again");
   }
 
@@ -156,8 +182,11 @@ struct TreeWriter::Impl {
       struct stat status {};
       if (::fstatat(parent, parts.back().c_str(), &status, AT_SYMLINK_NOFOLLOW) < 0 ||
           !S_ISDIR(status.st_mode)) {
-        return Error(Code::kFailedPrecondition, entry.path() + ": exists and is not a folder");
+        return Error(Code::kFailedPrecondition, shown(entry) + ": exists and is not a folder");
       }
+      const UniqueFd fd(
+          ::openat(parent, parts.back().c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+      if (fd) remove_abandoned(fd.get());
     }
     folders.push_back({join(parts, "/"), entry.mode() & 07777U, entry.mtime_ns()});
     totals.set_directories(totals.directories() + 1);
@@ -166,8 +195,9 @@ struct TreeWriter::Impl {
 
   Result<void> link(int parent, const std::string& name, const TreeEntry& entry) {
     if (::symlinkat(entry.link_target().c_str(), parent, name.c_str()) < 0) {
-      if (errno != EEXIST) return Error::from_errno(errno, entry.path());
-      const std::string temporary = "." + hex_encode(random_bytes(8));
+      if (errno != EEXIST) return Error::from_errno(errno, shown(entry));
+      COVE_TRY(check_replaceable(parent, name, shown(entry)));
+      const std::string temporary = temporary_names.next();
       if (::symlinkat(entry.link_target().c_str(), parent, temporary.c_str()) < 0 ||
           ::renameat(parent, temporary.c_str(), parent, name.c_str()) < 0) {
         Error error = Error::from_errno(errno, entry.path());
@@ -181,27 +211,22 @@ struct TreeWriter::Impl {
     return {};
   }
 
+  // What an error calls the entry: the destination if that is its name.
+  std::string shown(const TreeEntry& entry) const {
+    return !rename_to.empty() && entry.path() == top_name ? destination : entry.path();
+  }
+
   Result<void> open_file_entry(int parent, const std::string& name, const TreeEntry& entry) {
-    Open file;
-    file.parent = parent;
-    file.name = name;
-    constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-    file.fd.reset(::openat(parent, name.c_str(), kFlags, 0600));
-    if (!file.fd && errno == EEXIST) {
-      struct stat status {};
-      if (::fstatat(parent, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode)) {
-        return Error(Code::kFailedPrecondition, entry.path() + ": a folder of that name is in the way");
-      }
-      file.temporary = "." + hex_encode(random_bytes(8));
-      file.fd.reset(::openat(parent, file.temporary.c_str(), kFlags, 0600));
-    }
-    if (!file.fd) return Error::from_errno(errno, entry.path());
-    file.entry.set_path(entry.path());
-    file.entry.set_mode(entry.mode());
-    file.entry.set_mtime_ns(entry.mtime_ns());
-    file.entry.set_size(entry.size());
-    file.entry.set_stream(entry.stream());
-    open = std::move(file);
+    if (parent == root.get() && !std::exchange(root_cleaned, true)) remove_abandoned(parent);
+    COVE_TRY(check_replaceable(parent, name, shown(entry)));
+    open = Open{.file = COVE_TRY(PartialFile::create(parent, temporary_names, shown(entry))),
+                .name = name,
+                .entry = {}};
+    open->entry.set_path(entry.path());
+    open->entry.set_mode(entry.mode());
+    open->entry.set_mtime_ns(entry.mtime_ns());
+    open->entry.set_size(entry.size());
+    open->entry.set_stream(entry.stream());
     return {};
   }
 
@@ -213,7 +238,7 @@ struct TreeWriter::Impl {
       return bad_chunk("data beyond the end of the file");
     }
     hash.update(piece.data());
-    COVE_TRY(write_at(open->fd.get(), piece.data(), piece.offset(), open->entry.path()));
+    COVE_TRY(write_at(open->file.fd(), piece.data(), piece.offset(), open->entry.path()));
     open->next_offset = piece.offset() + piece.data().size();
     totals.set_bytes(totals.bytes() + piece.data().size());
     return {};
@@ -224,7 +249,7 @@ struct TreeWriter::Impl {
     if (hash.digest() != expected) return corrupt();
     // A hole at the end has no data that would have made the file long enough.
     if (!open->entry.stream() && open->next_offset < open->entry.size() &&
-        ::ftruncate(open->fd.get(), static_cast<off_t>(open->entry.size())) < 0) {
+        ::ftruncate(open->file.fd(), static_cast<off_t>(open->entry.size())) < 0) {
       return Error::from_errno(errno, open->entry.path());
     }
     return close_file();
@@ -232,17 +257,16 @@ struct TreeWriter::Impl {
 
   Result<void> close_file() {
     const TreeEntry& entry = open->entry;
-    if (::fchmod(open->fd.get(), entry.mode() & 07777U) < 0) return Error::from_errno(errno, entry.path());
+    const int fd = open->file.fd();
+    if (::fchmod(fd, entry.mode() & 07777U) < 0) return Error::from_errno(errno, entry.path());
     if (!entry.stream()) {
       const timespec times[2] = {{0, UTIME_OMIT}, time_of(entry.mtime_ns())};
-      ::futimens(open->fd.get(), times);
+      ::futimens(fd, times);
     }
-    if (!open->temporary.empty() &&
-        ::renameat(open->parent, open->temporary.c_str(), open->parent, open->name.c_str()) < 0) {
-      return Error::from_errno(errno, entry.path());
-    }
-    // Network and quota file systems report a full disk only at close.
-    if (::close(open->fd.release()) < 0) return Error::from_errno(errno, entry.path());
+    // A sync for every file of a tree would make the copy many times slower.
+    const bool alone = !rename_to.empty() && entry.path() == top_name;
+    COVE_TRY(open->file.publish(open->name, alone ? PartialFile::Sync::kYes : PartialFile::Sync::kNo,
+                                shown(entry)));
     open.reset();
     totals.set_files(totals.files() + 1);
     return {};
@@ -280,30 +304,27 @@ Result<TreeWriter> TreeWriter::create(const std::filesystem::path& destination, 
     return Error(Code::kFailedPrecondition, destination.string() + ": not an existing folder")
         .hint("make the folder first, or name a folder that is there");
   }
-  const auto parent = plain.has_parent_path() ? plain.parent_path() : std::filesystem::path(".");
-  impl->root = COVE_TRY(open_file(parent, O_RDONLY | O_DIRECTORY));
-  impl->rename_to = plain.filename().string();
+  NamedPlace place = COVE_TRY(find_named_place(plain));
+  impl->root = std::move(place.folder);
+  impl->rename_to = std::move(place.name);
+  impl->special_path = std::move(place.special);
   return TreeWriter(std::move(impl));
 }
 
-Result<void> TreeWriter::apply(const TreeChunk& chunk) {
-  for (const auto& item : chunk.items()) {
-    if (item.has_entry()) {
-      COVE_TRY(impl_->entry(item.entry()));
-    } else if (item.has_data()) {
-      COVE_TRY(impl_->data(item.data()));
-    } else if (item.has_end()) {
-      COVE_TRY(impl_->end(item.end().xxh64()));
-    }
-  }
+Result<void> TreeWriter::apply(const OpContext& ctx, const TreeChunk& chunk) {
+  for (const auto& item : chunk.items()) COVE_TRY(impl_->item(ctx, item));
   return {};
 }
 
 Result<TreeTotals> TreeWriter::finish() {
   if (impl_->open) {
     const std::string path = impl_->open->entry.path();
-    impl_->abandon();
+    impl_->open.reset();
     return Error(Code::kDataLoss, path + ": the copy ended inside the file");
+  }
+  if (impl_->special) {
+    COVE_TRY(impl_->special->stream.finish().context(impl_->destination));
+    impl_->totals.set_files(1);
   }
   COVE_TRY(impl_->finish_folders());
   return impl_->totals;

@@ -1,7 +1,8 @@
 // TreeWriter: applies the chunks of read_tree below a destination. Used by both ends of a copy; one thread.
 // Hostile chunks cannot reach outside the destination: paths are checked, and every folder is opened without
-// following links. A file that breaks off or whose checksum is wrong is removed; files that were complete
-// stay.
+// following links. A file gets its name when it is complete; what breaks off or has a wrong checksum never
+// does. The destination itself may be a link to where the file is to be, or a device or pipe, which is
+// written into.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +15,7 @@
 
 namespace cove::agent::v1 {
 class TreeChunk;
+class TreeItem;
 class TreeTotals;
 }  // namespace cove::agent::v1
 
@@ -26,14 +28,17 @@ enum class TreeInto : std::uint8_t {
 
 class TreeWriter {
  public:
-  // kNotFound: the destination's parent is missing; kFailedPrecondition: kDirectory and it is none.
+  // kNotFound: the destination's parent is missing; kFailedPrecondition: kDirectory and it is none, or it is
+  // a socket.
   static Result<TreeWriter> create(const std::filesystem::path& destination, TreeInto into);
   TreeWriter(TreeWriter&&) noexcept;
   TreeWriter& operator=(TreeWriter&&) noexcept;
   ~TreeWriter();
 
-  // kDataLoss: a checksum is wrong; kInvalidArgument: the chunk breaks the rules.
-  Result<void> apply(const agent::v1::TreeChunk& chunk);
+  // kDataLoss: a checksum is wrong; kInvalidArgument: the chunk breaks the rules; kFailedPrecondition: a
+  // device, pipe, socket or folder has the name of a file. Failures of the reading side leave out their entry
+  // only. The context matters where a pipe's reader is slow.
+  Result<void> apply(const OpContext& ctx, const agent::v1::TreeChunk& chunk);
   // Sets the folders' modes and times, which writing into them would have changed. kDataLoss if the last file
   // is not complete.
   Result<agent::v1::TreeTotals> finish();
@@ -46,12 +51,14 @@ class TreeWriter {
   std::unique_ptr<Impl> impl_;
 };
 
-// Writes the one file that the chunks hold to a stream, holes as zeros. Anything but one file is an error.
+// Writes the one file that the chunks hold to a stream, holes as zeros. Anything but one file is an error,
+// and so is a failure of the reading side.
 class TreeToStream {
  public:
   explicit TreeToStream(int fd);
   ~TreeToStream();
   Result<void> apply(const OpContext& ctx, const agent::v1::TreeChunk& chunk);
+  Result<void> apply(const OpContext& ctx, const agent::v1::TreeItem& item);
   Result<void> finish() const;
   std::uint64_t bytes() const;
 

@@ -23,7 +23,7 @@ void write_below(const std::filesystem::path& destination, cove::TreeInto into,
                  const cove::agent::v1::TreeChunk& chunk) {
   auto writer = cove::TreeWriter::create(destination, into);
   if (!writer.ok()) return;
-  if (writer->apply(chunk).ok()) static_cast<void>(writer->finish());
+  if (writer->apply({}, chunk).ok()) static_cast<void>(writer->finish());
 }
 
 }  // namespace

@@ -110,6 +110,8 @@ Result<CopyTotals> copy_out(const OpContext& ctx, const Invocation& inv, const P
     all.symlinks += one.symlinks;
     all.bytes += one.bytes;
     all.skipped.insert(all.skipped.end(), one.skipped.begin(), one.skipped.end());
+    all.failed.insert(all.failed.end(), one.failed.begin(), one.failed.end());
+    all.failures += one.failures;
   }
   return all;
 }
@@ -118,12 +120,15 @@ void report(Invocation& inv, const CopyTotals& totals, std::chrono::duration<dou
   if (inv.json()) {
     Json skipped = Json::array();
     for (const auto& path : totals.skipped) skipped.push_back(path);
+    Json failed = Json::array();
+    for (const auto& error : totals.failed) failed.push_back(error.message());
     inv.out.print_json(Json::object({{"version", 1},
                                      {"files", totals.files},
                                      {"directories", totals.directories},
                                      {"symlinks", totals.symlinks},
                                      {"bytes", totals.bytes},
-                                     {"skipped", std::move(skipped)}}));
+                                     {"skipped", std::move(skipped)},
+                                     {"failed", std::move(failed)}}));
     return;
   }
   for (const auto& path : totals.skipped)
@@ -133,6 +138,16 @@ void report(Invocation& inv, const CopyTotals& totals, std::chrono::duration<dou
       static_cast<std::uint64_t>(static_cast<double>(totals.bytes) / std::max(took.count(), 1e-3));
   inv.out.note("copied " + std::to_string(totals.files) + (totals.files == 1 ? " file, " : " files, ") +
                format_bytes(totals.bytes) + ", " + format_bytes(rate) + "/s");
+}
+
+// Names what could not be read; the copy went on without it.
+Result<int> outcome(Invocation& inv, const CopyTotals& totals) {
+  if (totals.failures == 0) return 0;
+  if (totals.failures == 1) return totals.failed.front();
+  if (!inv.json()) {
+    for (const auto& error : totals.failed) inv.out.note("cove: " + printable(error.message()));
+  }
+  return Error(totals.failed.front().code(), std::to_string(totals.failures) + " could not be copied");
 }
 
 Result<int> run_cp(Invocation& inv) {
@@ -159,7 +174,7 @@ Result<int> run_cp(Invocation& inv) {
                                                  : copy_out(ctx, inv, plan, copy, progress));
   }
   report(inv, totals, std::chrono::steady_clock::now() - start);
-  return 0;
+  return outcome(inv, totals);
 }
 
 }  // namespace
