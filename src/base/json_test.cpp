@@ -42,7 +42,7 @@ TEST(Json, FallbacksForOtherTypes) {
   EXPECT_TRUE(json.get("missing").get("deeper").is_null());
 }
 
-TEST(Json, InvalidUtf8IsReplacedNotThrown) { EXPECT_NE(Json("a\xff").dump().find("a"), std::string::npos); }
+TEST(Json, InvalidUtf8IsReplacedNotThrown) { EXPECT_NE(Json("a\xff").dump().find('a'), std::string::npos); }
 
 }  // namespace
 }  // namespace cove

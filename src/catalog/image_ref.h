@@ -18,7 +18,8 @@ struct ImageRef {
   static Result<ImageRef> parse(std::string_view text);
   std::string str() const { return family + ":" + tag; }
   std::string file_name() const { return family + "-" + tag; }
-  auto operator<=>(const ImageRef&) const = default;
+  // clang-tidy 14 takes what the compiler makes of it for a literal 0.
+  auto operator<=>(const ImageRef&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 
 // What `cove image build` knows to make.

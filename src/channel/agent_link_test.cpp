@@ -117,6 +117,7 @@ TEST(AgentLink, GuestOpensTowardsHost) {
 TEST(AgentLink, SeveralStreamsToOnePort) {
   Pair pair;
   std::vector<UniqueFd> hosts;
+  hosts.reserve(40);
   for (int i = 0; i < 40; ++i) hosts.push_back(must(pair.host->link().connect(soon(), 1024)));
   for (int i = 0; i < 40; ++i) {
     ASSERT_TRUE(
