@@ -62,8 +62,10 @@ Result<std::optional<std::string>> FileLock::holder(const std::filesystem::path&
 }
 
 Result<void> FileLock::set_note(std::string_view note) {
-  if (::ftruncate(fd_.get(), 0) < 0) return Error::from_errno(errno, "lock file");
+  // Written over, then cut: who reads meanwhile never finds it empty.
   if (::pwrite(fd_.get(), note.data(), note.size(), 0) < 0) return Error::from_errno(errno, "lock file");
+  if (::ftruncate(fd_.get(), static_cast<off_t>(note.size())) < 0)
+    return Error::from_errno(errno, "lock file");
   return {};
 }
 

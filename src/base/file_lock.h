@@ -20,7 +20,8 @@ class FileLock {
   // The holder's note if some process holds the lock now, nullopt if it is free or the file is missing.
   static Result<std::optional<std::string>> holder(const std::filesystem::path& path);
 
-  // Replaces the note of a held lock.
+  // Replaces the note of a held lock. A reader at this moment may find the end of a longer old one behind it:
+  // notes end with a line feed, and readers take the first line.
   Result<void> set_note(std::string_view note);
   // Children that inherit this descriptor keep the lock held with us.
   int fd() const { return fd_.get(); }

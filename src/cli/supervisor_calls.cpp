@@ -1,10 +1,11 @@
 #include "cli/supervisor_calls.h"
 
 #include <algorithm>
-#include "base/clock.h"
 
+#include "base/clock.h"
 #include "cli/vm_end.h"
 #include "control/control_client.h"
+#include "control/supervisor_dial.h"
 #include "proto/control.pb.h"
 
 namespace cove {
@@ -13,12 +14,37 @@ namespace {
 constexpr std::uint32_t kConsoleReplay = std::uint32_t{64} << 10U;
 constexpr auto kQuick = std::chrono::seconds(10);
 constexpr auto kSlack = std::chrono::seconds(15);  // what an answer may take beyond the time it was given
+// Of an answer that may take long by its nature: after so much silence the supervisor is asked whether it is
+// there, and one that does not tell its state for the other time hangs.
+constexpr auto kSilence = std::chrono::seconds(2);
+constexpr auto kProof = std::chrono::seconds(8);
+
+// A failure in words about the VM: it has ended, or its supervisor is silent.
+Result<ControlResponse> or_why(const OpContext& ctx, const VmDirectory& vm,
+                               Result<ControlResponse> response) {
+  if (response.ok()) return response;
+  if (response.error().code() == Code::kDeadlineExceeded) {
+    if (const auto seen = vm.observe(); seen.has_supervisor()) return silent_error(vm, *seen.holder);
+  }
+  return explain_end(ctx, vm, std::move(response).error());
+}
 
 Result<ControlResponse> ask(const OpContext& ctx, const VmDirectory& vm, const ControlRequest& request) {
   auto client = COVE_TRY(ControlClient::connect(ctx, vm));
-  auto response = client.call(ctx, request);
-  if (!response.ok()) return explain_end(ctx, vm, std::move(response).error());
-  return response;
+  return or_why(ctx, vm, client.call(ctx, request));
+}
+
+// As ask(), for what may take long; `proof`: how long a supervisor may be deaf before this gives up.
+Result<ControlResponse> ask_long(const OpContext& ctx, const VmDirectory& vm, ControlClient& client,
+                                 const ControlRequest& request, std::chrono::nanoseconds proof) {
+  auto response = client.call(ctx.with_timeout(kSilence), request);
+  const bool silent = !response.ok() && response.error().code() == Code::kDeadlineExceeded;
+  if (silent && !ctx.deadline.expired()) {
+    const auto there = ask_status(ctx.with_timeout(proof), vm);
+    if (!there.ok() && there.error().code() == Code::kDeadlineExceeded) return there.error();
+    response = client.next(ctx);
+  }
+  return or_why(ctx, vm, std::move(response));
 }
 
 Result<void> ask_plain(const OpContext& ctx, const VmDirectory& vm, const char* type) {
@@ -117,7 +143,10 @@ Result<VmStopped> ask_stop(const OpContext& ctx, const VmDirectory& vm, StopMode
   request.mutable_stop()->set_mode(mode == StopMode::kAsk ? "ask" : "force");
   // On the wire 0 stands for the usual time.
   request.mutable_stop()->set_timeout_ms(std::max<std::uint64_t>(1, milliseconds(patience)));
-  const auto response = COVE_TRY(ask(ctx.with_timeout(patience + kSlack), vm, request));
+  // A supervisor that is deaf for as long as the guest was given will not end it either.
+  const auto proof = std::max<std::chrono::nanoseconds>(patience - kSilence, std::chrono::seconds(1));
+  auto client = COVE_TRY(ControlClient::connect(ctx.with_timeout(proof), vm));
+  const auto response = COVE_TRY(ask_long(ctx.with_timeout(patience + kSlack), vm, client, request, proof));
   const auto& end = response.stop();
   return VmStopped{end.forced(), end.reason(), end.last_line()};
 }
@@ -163,9 +192,9 @@ Result<WaitOutcome> ask_wait(const OpContext& ctx, const VmDirectory& vm, std::s
     request.set_type("wait");
     request.mutable_wait()->set_fact(std::string(fact));
     request.mutable_wait()->set_timeout_ms(milliseconds(deadline.remaining().value_or(timeout)));
-    const auto response = client->call(ctx.with_timeout(timeout + kSlack), request);
-    if (!response.ok()) return explain_end(ctx, vm, response.error());
-    const auto& wait = response->wait();
+    const auto proof = std::clamp<std::chrono::nanoseconds>(timeout, std::chrono::seconds(1), kProof);
+    const auto response = COVE_TRY(ask_long(ctx.with_timeout(timeout + kSlack), vm, *client, request, proof));
+    const auto& wait = response.wait();
     return WaitOutcome{.met = wait.met(),
                        .state = machine_state_from(wait.state()).value_or(MachineState::kRunning),
                        .reason = wait.reason(),

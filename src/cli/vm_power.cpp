@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "cli/vm_end.h"
+#include "format/duration.h"
 #include "store/vm_reasons.h"
 
 namespace cove {
@@ -14,6 +15,8 @@ namespace {
 
 constexpr auto kStartLimit = std::chrono::seconds(120);
 constexpr auto kEndLimit = std::chrono::seconds(20);
+// What a forced stop waits for a supervisor before it is killed.
+constexpr auto kForcePatience = std::chrono::seconds(5);
 
 // The supervisor's end takes the engine with it (parent-death signal).
 Result<void> kill_supervisor(const VmDirectory& vm) {
@@ -29,6 +32,34 @@ Result<void> kill_supervisor(const VmDirectory& vm) {
     return Error::from_errno(errno, "killing supervisor " + std::to_string(seen.holder->pid));
   }
   return {};
+}
+
+// Nobody waits any more; what was asked for goes on.
+Error interrupted_stop(const VmDirectory& vm, StopMode mode, std::chrono::nanoseconds patience) {
+  const auto& name = vm.name().str();
+  const auto hint =
+      "wait for its end: cove wait -for stopped " + name + "\nend it now: cove stop -force " + name;
+  if (!vm.observe().stopping()) {
+    return Error(Code::kCancelled, "interrupted while asking vm \"" + name +
+                                       "\" to stop; it runs on unless "
+                                       "its supervisor hears it late")
+        .hint(hint);
+  }
+  return Error(Code::kCancelled,
+               "interrupted while vm \"" + name + "\" was stopping; " +
+                   (mode == StopMode::kForce
+                        ? std::string("it is being ended by force")
+                        : "it was asked to shut down and goes on doing so, by force after " +
+                              format_duration(patience)))
+      .hint(hint);
+}
+
+// What was ended as asked is stopped, not crashed.
+Result<void> close_killed_session(const VmDirectory& vm) {
+  const auto lock = vm.lock("stop");
+  if (!lock.ok()) return {};  // somebody starts or deletes it already
+  ::unlink(vm.ram_path().c_str());
+  return vm.end_session();
 }
 
 }  // namespace
@@ -71,24 +102,28 @@ Result<Stopped> stop_vm(const OpContext& ctx, const VmDirectory& vm, StopMode mo
   if (!seen.has_supervisor()) return busy_error(vm.name(), *seen.holder);
   const auto limit = mode == StopMode::kForce ? ctx.with_timeout(kEndLimit) : ctx;
   Stopped stopped;
-  auto asked = ask_stop(limit, vm, mode, patience);
+  auto asked = ask_stop(limit, vm, mode, mode == StopMode::kForce ? kForcePatience : patience);
+  const bool killed = !asked.ok();
   if (asked.ok()) {
     stopped.end = std::move(asked).value();
   } else {
     // Gone between the look and the question: that is what was wanted.
     if (!vm.observe().holder) return stopped;
-    if (mode == StopMode::kAsk || asked.error().code() == Code::kCancelled) {
+    const auto code = asked.error().code();
+    if (code == Code::kCancelled) return interrupted_stop(vm, mode, patience);
+    if (mode == StopMode::kAsk && code != Code::kDeadlineExceeded) {
       return std::move(asked)
           .context("stopping vm \"" + vm.name().str() + "\"")
           .hint("end it by force: cove stop -force " + vm.name().str())
           .error();
     }
-    COVE_TRY(kill_supervisor(vm));
     stopped.end = {.forced = true, .why = "its supervisor did not answer and was killed"};
+    COVE_TRY(kill_supervisor(vm));
   }
   COVE_TRY(wait_released(ctx.with_timeout(kEndLimit), vm)
                .context("waiting for the supervisor of vm \"" + vm.name().str() + "\" to end")
                .hint("end it by force: cove stop -force " + vm.name().str()));
+  if (killed) COVE_TRY(close_killed_session(vm));
   return stopped;
 }
 

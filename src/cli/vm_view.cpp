@@ -1,12 +1,17 @@
 #include "cli/vm_view.h"
 
+#include <algorithm>
+#include <atomic>
+
 #include "base/files.h"
 #include "base/strings.h"
+#include "base/thread.h"
 
 namespace cove {
 namespace {
 
-constexpr auto kPatience = std::chrono::milliseconds(500);
+constexpr auto kPatience = std::chrono::seconds(2);
+constexpr std::size_t kMostAsked = 16;  // at the same time
 
 void add_live(Json& json, const LiveStatus& live) {
   json.set("backend", live.backend);
@@ -49,22 +54,61 @@ Json forwards_of(const VmView& view) {
 
 }  // namespace
 
-VmView look_at(const OpContext& ctx, const VmDirectory& directory) {
-  VmView view{directory, directory.observe(), {}, {}, {}, false};
+namespace {
+
+VmView look_at_files(const VmDirectory& directory) {
+  VmView view{directory, directory.observe(), {}, {}, {}};
   if (auto config = directory.load_config(); config.ok()) {
     view.config = std::move(config).value();
     if (const auto bytes = allocated_bytes(directory.home().disk_node(view.config->root_disk)); bytes.ok()) {
       view.disk_allocated_bytes = *bytes;
     }
   }
-  if (view.seen.has_supervisor()) {
-    if (auto live = ask_status(ctx.with_timeout(kPatience), directory); live.ok()) {
-      view.live = std::move(live).value();
-    } else if (live.error().code() == Code::kDeadlineExceeded) {
-      view.seen.reason = "its supervisor (pid " + std::to_string(view.seen.holder->pid) + ") does not answer";
-    }
-  }
   return view;
+}
+
+void ask_supervisor(const OpContext& ctx, VmView& view) {
+  auto live = ask_status(ctx.with_timeout(kPatience), view.directory);
+  if (live.ok()) {
+    view.live = std::move(live).value();
+    return;
+  }
+  // It may have come to its end meanwhile.
+  view.seen = view.directory.observe();
+  if (!view.seen.has_supervisor() || view.seen.stopping()) return;
+  // One that starts has its lock before its socket.
+  const bool silent = live.error().code() == Code::kDeadlineExceeded;
+  if (!silent && view.seen.state == MachineState::kStarting) return;
+  view.silent = true;
+  view.seen.reason = "its supervisor (pid " + std::to_string(view.seen.holder->pid) + ") does not " +
+                     (silent ? "answer" : "listen");
+}
+
+}  // namespace
+
+VmView look_at(const OpContext& ctx, const VmDirectory& directory) {
+  auto view = look_at_files(directory);
+  if (view.seen.has_supervisor()) ask_supervisor(ctx, view);
+  return view;
+}
+
+std::vector<VmView> look_at_all(const OpContext& ctx, const std::vector<VmDirectory>& directories) {
+  std::vector<VmView> views;
+  std::vector<std::size_t> asked;
+  views.reserve(directories.size());
+  for (const auto& directory : directories) {
+    views.push_back(look_at_files(directory));
+    if (views.back().seen.has_supervisor()) asked.push_back(views.size() - 1);
+  }
+  std::atomic<std::size_t> next{0};
+  const auto ask_next = [&] {
+    for (auto i = next++; i < asked.size(); i = next++) ask_supervisor(ctx, views[asked[i]]);
+  };
+  std::vector<Thread> helpers;
+  for (std::size_t i = 1; i < std::min(asked.size(), kMostAsked); ++i) helpers.emplace_back("ask", ask_next);
+  ask_next();
+  helpers.clear();  // joins
+  return views;
 }
 
 Json to_json(const VmView& view) {

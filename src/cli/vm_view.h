@@ -16,13 +16,16 @@ struct VmView {
   std::optional<LiveStatus> live;
   std::optional<std::uint64_t> disk_allocated_bytes;
   bool current = false;
+  bool silent = false;  // it has a supervisor that does not answer; state() is what it said last
 
   MachineState state() const { return live ? live->state : seen.state; }
   std::string reason() const { return live ? live->reason : seen.reason; }
 };
 
-// Asks a supervisor 500 ms long at most: a VM whose supervisor hangs is still listed.
+// Asks a supervisor 2 s long at most: a VM whose supervisor hangs is still listed.
 VmView look_at(const OpContext& ctx, const VmDirectory& directory);
+// The same of many, asked at the same time; in the order of `directories`.
+std::vector<VmView> look_at_all(const OpContext& ctx, const std::vector<VmDirectory>& directories);
 // One element of `list -json`, and the whole of `status -json`.
 Json to_json(const VmView& view);
 // "4.2 GB of 64 GB"; "-" when unknown.

@@ -9,6 +9,10 @@
 namespace cove {
 namespace {
 
+std::string described(const LockNote& supervisor) {
+  return "supervisor (pid " + std::to_string(supervisor.pid) + ", since " + supervisor.since + ")";
+}
+
 Error dial_error(Error error, const VmDirectory& vm) {
   const bool nobody = error.error_number() == ENOENT || error.error_number() == ECONNREFUSED;
   const bool silent = error.code() == Code::kDeadlineExceeded;
@@ -16,18 +20,22 @@ Error dial_error(Error error, const VmDirectory& vm) {
   const Observation seen = vm.observe();
   if (!vm.exists() || !seen.has_supervisor()) return not_running_error(vm, seen);
   const std::string& name = vm.name().str();
-  const std::string who =
-      "its supervisor (pid " + std::to_string(seen.holder->pid) + ", since " + seen.holder->since + ")";
   if (nobody) {
-    return Error(Code::kUnavailable,
-                 "vm \"" + name + "\" is starting or ending: " + who + " does not listen now")
+    return Error(Code::kUnavailable, "vm \"" + name + "\" is starting or ending: its " +
+                                         described(*seen.holder) + " does not listen now")
         .hint("wait for it: cove wait " + name + "\nwhat it does: cove logs -supervisor " + name);
   }
-  return Error(Code::kDeadlineExceeded, "vm \"" + name + "\" does not answer: " + who + " is busy or hangs")
-      .hint("what it does: cove logs -supervisor " + name + "\nend it by force: cove stop -force " + name);
+  return silent_error(vm, *seen.holder);
 }
 
 }  // namespace
+
+Error silent_error(const VmDirectory& vm, const LockNote& supervisor) {
+  const std::string& name = vm.name().str();
+  return Error(Code::kDeadlineExceeded,
+               "vm \"" + name + "\" does not answer: its " + described(supervisor) + " is busy or hangs")
+      .hint("what it does: cove logs -supervisor " + name + "\nend it by force: cove stop -force " + name);
+}
 
 Result<UniqueFd> dial_supervisor(const OpContext& ctx, const VmDirectory& vm,
                                  const std::filesystem::path& socket) {

@@ -11,6 +11,9 @@
 
 namespace cove {
 
+// The supervisor took a question and did not answer it in time.
+Error silent_error(const VmDirectory& vm, const LockNote& supervisor);
+
 // `socket` is vm.control_socket() or vm.agent_socket(). Who holds the run lock decides what an error says:
 // nobody: kFailedPrecondition, the VM is stopped, crashed, unfinished or broken (kNotFound: it is not there);
 // a supervisor: kUnavailable while it has no socket yet or no more, kDeadlineExceeded if it does not accept.

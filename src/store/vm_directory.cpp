@@ -41,14 +41,16 @@ Result<void> remove_if_there(const std::filesystem::path& path) {
 }  // namespace
 
 std::string LockNote::to_text() const {
-  return Json::object({{"pid", pid}, {"purpose", purpose}, {"since", since}}).dump() + "\n";
+  auto json = Json::object({{"pid", pid}, {"purpose", purpose}, {"since", since}});
+  if (!phase.empty()) json.set("phase", phase);
+  return json.dump() + "\n";
 }
 
 LockNote LockNote::from_text(std::string_view text) {
-  const auto json = Json::parse(text);
+  const auto json = Json::parse(text.substr(0, text.find('\n')));
   if (!json.ok()) return {};
   return {static_cast<int>(json->get("pid").as_int()), json->get("purpose").as_string(),
-          json->get("since").as_string()};
+          json->get("since").as_string(), json->get("phase").as_string()};
 }
 
 std::filesystem::path VmDirectory::ram_path() const {
@@ -86,6 +88,14 @@ Result<FileLock> VmDirectory::lock(std::string_view purpose) const {
         .hint("stop it first: cove stop " + name_.str());
   }
   return busy_error(name_, other);
+}
+
+Result<void> VmDirectory::note_phase(FileLock& held, std::string_view phase) const {
+  const auto note = COVE_TRY(FileLock::holder(run_lock()));
+  LockNote mine = LockNote::from_text(note.value_or(""));
+  if (mine.phase == phase) return {};
+  mine.phase = phase;
+  return held.set_note(mine.to_text());
 }
 
 Result<FileLock> VmDirectory::lock_waiting(const OpContext& ctx, std::string_view purpose) const {
@@ -153,8 +163,13 @@ Observation VmDirectory::observe() const {
   if (!note->has_value()) return seen;
   seen.holder = LockNote::from_text(**note);
   if (seen.has_supervisor()) {
-    seen.state = MachineState::kStarting;
     seen.reason.clear();
+    seen.crash.reset();
+    seen.state = machine_state_from(seen.holder->phase).value_or(MachineState::kStarting);
+    if (seen.stopping()) {
+      seen.state = MachineState::kRunning;
+      seen.reason = "is being stopped";
+    }
   } else if (seen.state == MachineState::kCreating || seen.holder->purpose == "create") {
     seen.state = MachineState::kCreating;
     seen.reason = "by pid " + std::to_string(seen.holder->pid);

@@ -19,10 +19,15 @@ struct LockNote {
   int pid = 0;
   std::string purpose;  // "supervisor", or what a command does: "create", "delete", "set"
   std::string since;    // RFC 3339 UTC
+  // Of a supervisor: "starting", "running", "paused" or "stopping", as it last said. Written at each change,
+  // so that what the VM is doing is known also while its supervisor does not answer.
+  std::string phase{};
 
   std::string to_text() const;
   static LockNote from_text(std::string_view text);
 };
+
+inline constexpr std::string_view kStoppingPhase = "stopping";
 
 // What the files and the lock say, without asking a running supervisor.
 struct Observation {
@@ -30,8 +35,10 @@ struct Observation {
   std::string reason{};                // why crashed, broken, or creating stands still; empty otherwise
   std::optional<LockNote> holder{};    // somebody holds the run lock now
   std::optional<CrashRecord> crash{};  // kCrashed, if the supervisor lived to write it
-  // The supervisor holds the lock: it alone knows whether the VM is starting, running or paused.
+  // The supervisor holds the lock: it alone knows more than its note says.
   bool has_supervisor() const { return holder && holder->purpose == "supervisor"; }
+  // It is going down for good and gives up the lock soon.
+  bool stopping() const { return has_supervisor() && holder->phase == kStoppingPhase; }
 };
 
 class VmDirectory {
@@ -63,6 +70,8 @@ class VmDirectory {
 
   // kFailedPrecondition at once when somebody holds it; the message says who and what for.
   Result<FileLock> lock(std::string_view purpose) const;
+  // Says in the note of our own lock what the supervisor's VM is doing; for observe() of others.
+  Result<void> note_phase(FileLock& held, std::string_view phase) const;
   // Waits for the lock as long as ctx allows.
   Result<FileLock> lock_waiting(const OpContext& ctx, std::string_view purpose) const;
 

@@ -44,6 +44,11 @@ void remove_stale_ram(const VmDirectory& own) {
   }
 }
 
+bool is_alive(MachineState state) {
+  return state == MachineState::kStarting || state == MachineState::kRunning ||
+         state == MachineState::kPaused;
+}
+
 Result<ForwardSpec> open_forward(UserNetwork& network, const PortForward& forward) {
   return network.add_forward({forward.host_address, forward.host_port, forward.guest_port})
       .context("forward " + std::to_string(forward.host_port) + ":" + std::to_string(forward.guest_port));
@@ -65,6 +70,11 @@ Result<void> Supervisor::run(SupervisorOptions options, const SupervisorParts& p
 void Supervisor::step(std::string_view name) {
   log_debug("step", {{"name", std::string(name)}});
   if (parts_.at_step) parts_.at_step(name);
+}
+
+void Supervisor::note_phase(std::string_view phase) {
+  const auto noted = options_.directory.note_phase(*lock_, phase);
+  if (!noted.ok()) log_warn("the lock's note was not written", {{"reason", noted.error().message()}});
 }
 
 Result<void> Supervisor::serve_until_end() {
@@ -235,6 +245,7 @@ void Supervisor::machine_event(const MachineEvent& event) {
       disk_fault_ = event.fault;
       break;
     case Kind::kStateChanged:
+      if (is_alive(event.state) && !power_->ending()) note_phase(to_string(event.state));
       if (event.state == MachineState::kPaused) facts_->stand_still();
       if (event.state == MachineState::kRunning) {
         disk_fault_ = MachineEvent::Fault::kNone;
@@ -287,6 +298,7 @@ bool Supervisor::ask_agent(Wish wish, std::function<void(Result<void>)> done) {
 void Supervisor::ended(const VmEnd& end) {
   if (outcome_) return;
   step("machine ended");
+  note_phase(kStoppingPhase);
   if (end.state == MachineState::kStopped) {
     outcome_.emplace();
   } else {

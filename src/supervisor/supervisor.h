@@ -91,11 +91,13 @@ class Supervisor final : private VmPower::Surroundings {
   void complete_crash_record();
   Result<void> finish(Result<void> outcome);
   void step(std::string_view name);
+  void note_phase(std::string_view phase);
 
   Result<void> wire(Machine& machine) override;
   void unwire() override;
   void machine_event(const MachineEvent& event) override;
   bool ask_agent(Wish wish, std::function<void(Result<void>)> done) override;
+  void stopping() override { note_phase(kStoppingPhase); }
   void ended(const VmEnd& end) override;
 
   SupervisorOptions options_;

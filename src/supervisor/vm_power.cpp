@@ -109,6 +109,7 @@ void VmPower::stop(StopRequest request, Done<StopEnd> done) {
   if (done) stop_->done.push_back(std::move(done));
   if (!harder) return;
   stop_->request = request;
+  if (ending()) surroundings_.stopping();
   if (request.manner == Manner::kForce) return force("as asked");
   // A guest that has not started, or stands still because of its disk, cannot hear.
   if (state() == MachineState::kStarting) return force("the guest had not started yet");

@@ -51,6 +51,8 @@ class VmPower {
     // Asks the agent to power off or reboot; false: there is no agent to ask. `done` comes on any thread.
     enum class Wish : std::uint8_t { kPowerOff, kReboot };
     virtual bool ask_agent(Wish wish, std::function<void(Result<void>)> done) = 0;
+    // A stop for good has begun.
+    virtual void stopping() = 0;
     // No machine runs any more and none will.
     virtual void ended(const VmEnd& end) = 0;
   };
@@ -81,6 +83,8 @@ class VmPower {
   // Words for status: "is being stopped (asked; force in 12 s)", or why it is paused.
   std::string reason() const;
   bool stopping() const { return stop_.has_value(); }
+  // Not to start over, but for good.
+  bool ending() const { return stop_ && !boot_again_; }
 
  private:
   struct Stop {

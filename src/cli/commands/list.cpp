@@ -22,8 +22,10 @@ Result<int> run_list(Invocation& inv) {
   Json elements = Json::array();
   std::vector<std::vector<std::string>> rows{{"NAME", "STATE", "CPU", "MEMORY", "DISK", "IMAGE", "CREATED"}};
   std::string notes;
-  for (const auto& name : COVE_TRY(registry.list())) {
-    auto view = look_at(inv.context(), VmDirectory(registry.home(), name));
+  std::vector<VmDirectory> all;
+  for (const auto& name : COVE_TRY(registry.list())) all.emplace_back(registry.home(), name);
+  for (auto& view : look_at_all(inv.context(), all)) {
+    const auto& name = view.directory.name();
     view.current = active && *active == name;
     elements.push_back(to_json(view));
     rows.push_back(row_of(view));

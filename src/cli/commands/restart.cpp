@@ -14,15 +14,30 @@ constexpr std::array<FlagSpec, 2> kRestartFlags{{
     {"force", FlagKind::kSwitch, "", "do not ask the guest, reset it", ""},
 }};
 
+// After Ctrl-C nothing starts it again.
+template <typename T>
+Result<T> or_interrupted(const VmDirectory& vm, Result<T> done) {
+  if (done.ok() || done.error().code() != Code::kCancelled) return done;
+  const auto& name = vm.name().str();
+  if (!vm.observe().holder) {
+    return Error(Code::kCancelled, "interrupted while vm \"" + name + "\" was restarting; it is down now")
+        .hint("start it again: cove up " + name);
+  }
+  return Error(Code::kCancelled, done.error().message() + "; it is not started again")
+      .hint("start it again when it is down: cove up " + name + "\n" + done.error().hint_text());
+}
+
 // A stop and a start, not a reset of the machine: what was set while it ran takes effect.
 Result<int> run_restart(Invocation& inv) {
   const auto vm = COVE_TRY(choose_vm(inv));
   const auto mode = inv.flags.is_set("force") ? StopMode::kForce : StopMode::kAsk;
   auto progress = make_progress(inv.env.err);
   progress->step("stopping " + vm.name().str());
-  const auto stopped = COVE_TRY(stop_vm(inv.context(), vm, mode, *inv.flags.duration("timeout")));
+  const auto stopped =
+      COVE_TRY(or_interrupted(vm, stop_vm(inv.context(), vm, mode, *inv.flags.duration("timeout"))));
   progress->step("starting " + vm.name().str());
-  COVE_TRY(start_vm(inv.context(), inv.env, vm, LaunchRequest::Mode::kDetached, {}, *progress));
+  COVE_TRY(or_interrupted(
+      vm, start_vm(inv.context(), inv.env, vm, LaunchRequest::Mode::kDetached, {}, *progress)));
   progress.reset();
   const bool ran = stopped.when == Stopped::When::kNow;
   Deed deed = stop_deed(vm, stopped);

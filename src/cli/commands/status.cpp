@@ -59,7 +59,11 @@ std::string crash_text(const CrashRecord& crash) {
 }
 
 std::string advice(const VmView& view) {
-  return view.live ? view.live->hint : next_step(view.directory.name(), view.seen);
+  const auto& name = view.directory.name();
+  if (view.silent)
+    return "what it does: cove logs -supervisor " + name.str() + "\nend it by force: cove stop -force " +
+           name.str();
+  return view.live ? view.live->hint : next_step(name, view.seen);
 }
 
 Result<int> run_status(Invocation& inv) {

@@ -9,9 +9,11 @@
 #include "cli/setup_script.h"
 #include "cli/vm_choice.h"
 #include "cli/vm_creation.h"
+#include "cli/vm_end.h"
 #include "cli/vm_power.h"
 #include "cli/vm_view.h"
 #include "cli/wait_report.h"
+#include "format/duration.h"
 
 namespace cove {
 namespace {
@@ -60,7 +62,21 @@ Result<void> remove_old(Invocation& inv, const VmName& name, const VmConfig& wan
 
 enum class Before : unsigned char { kDown, kPaused, kUp };
 
+// One that goes down cannot be kept from it; it is started again when it is down.
+Result<void> let_it_stop(Invocation& inv, const VmDirectory& vm, Progress& progress) {
+  if (!vm.observe().stopping()) return {};
+  const auto& name = vm.name().str();
+  progress.step("waiting until " + name + ", which is being stopped, is down");
+  const auto timeout = *inv.flags.duration("timeout");
+  auto down = wait_released(inv.context().with_timeout(timeout), vm);
+  if (down.ok() || down.error().code() != Code::kDeadlineExceeded) return down;
+  return Error(Code::kDeadlineExceeded,
+               "vm \"" + name + "\" is being stopped and still runs after " + format_duration(timeout))
+      .hint("end it by force: cove stop -force " + name + "\nthen start it again: cove up " + name);
+}
+
 Result<Before> ensure_running(Invocation& inv, const VmDirectory& vm, Progress& progress) {
+  COVE_TRY(let_it_stop(inv, vm, progress));
   const auto view = look_at(inv.context(), vm);
   switch (view.state()) {
     case MachineState::kRunning:
