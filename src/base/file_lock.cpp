@@ -34,7 +34,7 @@ Result<FileLock> FileLock::acquire(const std::filesystem::path& path, std::strin
     return Error(Code::kFailedPrecondition, "locked by " + note_of(fd.get()));
   }
   FileLock lock(std::move(fd));
-  COVE_TRY(lock.set_note(note));
+  COVE_TRY(lock.set_note(note).context(path.string()));
   return lock;
 }
 

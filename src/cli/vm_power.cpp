@@ -56,10 +56,9 @@ Error interrupted_stop(const VmDirectory& vm, StopMode mode, std::chrono::nanose
 
 // What was ended as asked is stopped, not crashed.
 Result<void> close_killed_session(const VmDirectory& vm) {
+  vm.drop_stale_ram();
   const auto lock = vm.lock("stop");
-  if (!lock.ok()) return {};  // somebody starts or deletes it already
-  ::unlink(vm.ram_path().c_str());
-  return vm.end_session();
+  return lock.ok() ? vm.end_session() : Result<void>();  // else somebody starts or deletes it already
 }
 
 }  // namespace
@@ -98,7 +97,10 @@ Result<LaunchedVm> start_vm(const OpContext& ctx, const Environment& env, const 
 Result<Stopped> stop_vm(const OpContext& ctx, const VmDirectory& vm, StopMode mode,
                         std::chrono::nanoseconds patience) {
   const auto seen = vm.observe();
-  if (!seen.holder) return Stopped{.when = Stopped::When::kAlready};
+  if (!seen.holder) {
+    vm.drop_stale_ram();  // of one that crashed
+    return Stopped{.when = Stopped::When::kAlready};
+  }
   if (!seen.has_supervisor()) return busy_error(vm.name(), *seen.holder);
   const auto limit = mode == StopMode::kForce ? ctx.with_timeout(kEndLimit) : ctx;
   Stopped stopped;

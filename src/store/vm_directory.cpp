@@ -38,6 +38,19 @@ Result<void> remove_if_there(const std::filesystem::path& path) {
   return sync_directory(path.parent_path());
 }
 
+Observation broken_config(const VmDirectory& vm, const Error& error) {
+  if (vm.is_dead_link()) {
+    std::error_code failure;
+    const auto target = std::filesystem::read_symlink(vm.path(), failure);
+    return {.reason = vm.path().string() + " is a link to " + target.string() + ", which is not there"};
+  }
+  using Damage = Observation::Damage;
+  const auto damage = error.code() == Code::kFailedPrecondition ? Damage::kNewer
+                      : error.code() == Code::kNotFound         ? Damage::kBeyondRepair
+                                                                : Damage::kConfig;
+  return {.reason = error.message(), .damage = damage};
+}
+
 }  // namespace
 
 std::string LockNote::to_text() const {
@@ -54,16 +67,27 @@ LockNote LockNote::from_text(std::string_view text) {
 }
 
 std::filesystem::path VmDirectory::ram_path() const {
-  std::uint64_t hash = 14695981039346656037U;  // FNV-1a
-  for (const char byte : path().string()) {
-    hash = (hash ^ static_cast<unsigned char>(byte)) * 1099511628211U;
-  }
-  char name[64];
-  std::snprintf(name, sizeof name, "cove-ram-%u-%016llx", ::geteuid(), static_cast<unsigned long long>(hash));
+  struct stat folder {};
+  if (::stat(path().c_str(), &folder) < 0) return {};
+  char name[80];
+  std::snprintf(name, sizeof name, "cove-ram-%u-%llx-%llx", ::geteuid(),
+                static_cast<unsigned long long>(folder.st_dev),
+                static_cast<unsigned long long>(folder.st_ino));
   return std::filesystem::path("/dev/shm") / name;
 }
 
+bool VmDirectory::drop_stale_ram() const {
+  if (!path_exists(ram_path())) return false;
+  const auto held = lock("sweep");
+  return held.ok() && ::unlink(ram_path().c_str()) == 0;
+}
+
 bool VmDirectory::exists() const { return path_exists(path()); }
+
+bool VmDirectory::is_dead_link() const {
+  struct stat status {};
+  return path_exists(path()) && ::stat(path().c_str(), &status) < 0 && errno == ENOENT;
+}
 
 Result<VmConfig> VmDirectory::load_config() const {
   const std::string text = COVE_TRY(read_file(config_path(), kMaxConfigBytes));
@@ -179,12 +203,12 @@ Observation VmDirectory::observe() const {
 
 Observation VmDirectory::observe_files() const {
   const auto phase = creating_phase();
-  if (!phase.ok()) return {MachineState::kBroken, phase.error().message(), {}};
+  if (!phase.ok()) return {.reason = phase.error().message(), .damage = Observation::Damage::kConfig};
   if (phase->has_value()) {
     return {MachineState::kCreating, "creation was interrupted while " + **phase, {}};
   }
   const auto config = load_config();
-  if (!config.ok()) return {MachineState::kBroken, config.error().message(), {}};
+  if (!config.ok()) return broken_config(*this, config.error());
   if (config->root_disk.empty() || !path_exists(home_.disk_node(config->root_disk))) {
     return {MachineState::kBroken,
             "its root disk is missing: " + home_.disk_node(config->root_disk).string(),

@@ -35,6 +35,9 @@ struct Observation {
   std::string reason{};                // why crashed, broken, or creating stands still; empty otherwise
   std::optional<LockNote> holder{};    // somebody holds the run lock now
   std::optional<CrashRecord> crash{};  // kCrashed, if the supervisor lived to write it
+  // kBroken: what the cure depends on. kConfig: a file that may be repaired; kNewer: a newer cove wrote it.
+  enum class Damage : unsigned char { kBeyondRepair, kConfig, kNewer };
+  Damage damage = Damage::kBeyondRepair;
   // The supervisor holds the lock: it alone knows more than its note says.
   bool has_supervisor() const { return holder && holder->purpose == "supervisor"; }
   // It is going down for good and gives up the lock soon.
@@ -56,15 +59,20 @@ class VmDirectory {
   std::filesystem::path serial_log() const { return path() / "serial.log"; }
   std::filesystem::path supervisor_log() const { return path() / "supervisor.log"; }
   std::filesystem::path nvram() const { return path() / "nvram"; }
-  // Where the VM's memory is while it runs: a name on tmpfs that follows from path(), so that what a crash
-  // leaves there is found and removed.
+  // Where the VM's memory is while it runs: a name on tmpfs that follows from which folder this is, not from
+  // what it is called, so that what a crash leaves there is found and removed also after a rename. Empty if
+  // there is no folder.
   std::filesystem::path ram_path() const;
+  // Removes memory that a crash left, if nobody holds the VM; whether there was some.
+  bool drop_stale_ram() const;
   // Where the supervisor keeps a dot-file while it runs; left behind only by a crash.
   std::filesystem::path session_path() const { return path() / "session.json"; }
   // There while the VM is being created: {"phase": "..."}.
   std::filesystem::path creating_path() const { return path() / "creating.json"; }
 
   bool exists() const;
+  // Somebody put the folder elsewhere and left a link, and it is not there any more.
+  bool is_dead_link() const;
   Result<VmConfig> load_config() const;
   Result<void> save_config(const VmConfig& config) const;  // the caller holds the lock; mode 0600
 

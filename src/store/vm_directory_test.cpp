@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/files.h"
 #include "store/vm_registry.h"
@@ -52,6 +53,46 @@ TEST_F(VmDirectoryTest, AHeldLockSaysWhoAndWhatFor) {
   const auto second = directory_.lock("delete");
   ASSERT_FALSE(second.ok());
   EXPECT_NE(second.error().message().find("is running (pid"), std::string::npos) << second.error().message();
+}
+
+TEST_F(VmDirectoryTest, TheLocksNoteSaysWhatTheVmDoes) {
+  finish();
+  ASSERT_TRUE(directory_.begin_session().ok());
+  auto lock = directory_.lock("supervisor");
+  ASSERT_TRUE(lock.ok());
+  for (const auto state : {MachineState::kRunning, MachineState::kPaused, MachineState::kStarting}) {
+    ASSERT_TRUE(directory_.note_phase(*lock, to_string(state)).ok());
+    EXPECT_EQ(directory_.observe().state, state);
+    EXPECT_FALSE(directory_.observe().stopping());
+    EXPECT_EQ(directory_.observe().holder->pid, ::getpid());
+  }
+  ASSERT_TRUE(directory_.note_phase(*lock, kStoppingPhase).ok());
+  EXPECT_TRUE(directory_.observe().stopping());
+  EXPECT_EQ(directory_.observe().state, MachineState::kRunning);
+  // A reader between the write and the cut finds the end of the note before.
+  const auto note = directory_.observe().holder->to_text();
+  EXPECT_EQ(LockNote::from_text(note + "old rest\"}").phase, kStoppingPhase);
+}
+
+TEST_F(VmDirectoryTest, MemoryIsFoundByItsFolderAlsoAfterARename) {
+  finish();
+  const auto ram = directory_.ram_path();
+  ASSERT_TRUE(write_file_atomic(ram, "left by a crash").ok());
+  const VmName two = *VmName::parse("two");
+  ASSERT_TRUE(registry_.rename(directory_.name(), two).ok());
+  EXPECT_FALSE(path_exists(ram));
+  const VmDirectory renamed(directory_.home(), two);
+  EXPECT_EQ(renamed.ram_path(), ram);
+  ASSERT_TRUE(write_file_atomic(ram, "left by a crash").ok());
+  {
+    const auto lock = renamed.lock("supervisor");
+    EXPECT_FALSE(renamed.drop_stale_ram());
+    EXPECT_TRUE(path_exists(ram));
+  }
+  EXPECT_TRUE(renamed.drop_stale_ram());
+  ASSERT_TRUE(write_file_atomic(ram, "left by a crash").ok());
+  ASSERT_TRUE(registry_.remove(two).ok());
+  EXPECT_FALSE(path_exists(ram));
 }
 
 TEST_F(VmDirectoryTest, ASessionWithoutALockIsACrash) {

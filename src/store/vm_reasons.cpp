@@ -15,7 +15,15 @@ std::string next_step(const VmName& name, const Observation& seen) {
       if (seen.holder) return "wait for it: cove up " + vm;
       return "finish it: cove up " + vm + "\nor remove it: cove delete " + vm;
     case MachineState::kBroken:
-      return "remove it: cove delete " + vm;
+      switch (seen.damage) {
+        case Observation::Damage::kNewer:
+          return "update cove, or use the version that wrote it";
+        case Observation::Damage::kConfig:
+          return "repair that file; only if you cannot, give up the VM with its disk: cove delete " + vm;
+        case Observation::Damage::kBeyondRepair:
+          return "remove it: cove delete " + vm;
+      }
+      return {};
     default:
       return {};
   }

@@ -38,6 +38,12 @@ TEST_F(VmReasonsTest, EveryStateHasItsWordsAndACommand) {
   const Error broken = error_for(MachineState::kBroken, "its root disk is missing");
   EXPECT_EQ(broken.message(), "vm \"web\" is broken: its root disk is missing");
   EXPECT_EQ(broken.hint_text(), "remove it: cove delete web");
+  using Damage = Observation::Damage;
+  const auto hint_for = [this](Damage damage) {
+    return not_running_error(vm_, {.reason = "config.json", .damage = damage}).hint_text();
+  };
+  EXPECT_EQ(hint_for(Damage::kNewer), "update cove, or use the version that wrote it");
+  EXPECT_TRUE(hint_for(Damage::kConfig).starts_with("repair that file"));
   for (const Error* error : {&stopped, &crashed, &creating, &broken}) {
     EXPECT_EQ(error->code(), Code::kFailedPrecondition);
   }

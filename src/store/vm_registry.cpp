@@ -36,7 +36,12 @@ Result<std::vector<VmName>> VmRegistry::list() const {
   }
   for (const auto& entry : *entries) {
     auto name = VmName::parse(entry);
-    if (name.ok()) names.push_back(std::move(name).value());
+    // A link may lead to a folder elsewhere; any other file is not ours.
+    std::error_code failure;
+    const auto kind = std::filesystem::symlink_status(home_.vms() / entry, failure).type();
+    const bool may_be =
+        kind == std::filesystem::file_type::directory || kind == std::filesystem::file_type::symlink;
+    if (name.ok() && may_be) names.push_back(std::move(name).value());
   }
   return names;
 }
@@ -88,6 +93,8 @@ Result<void> VmRegistry::rename(const VmName& from, const VmName& to) const {
     return Error(Code::kAlreadyExists, "a vm named \"" + to.str() + "\" exists already");
   }
   const auto was_active = COVE_TRY(active());
+  // Memory that a crash left is of no use to anybody.
+  if (const auto ram = source.ram_path(); !ram.empty()) ::unlink(ram.c_str());
   COVE_TRY(rename_durably(source.path(), home_.vm(to)));
   if (was_active == from) COVE_TRY(set_active(to));
   return {};
@@ -95,12 +102,17 @@ Result<void> VmRegistry::rename(const VmName& from, const VmName& to) const {
 
 Result<void> VmRegistry::remove(const VmName& name) const {
   const VmDirectory directory = COVE_TRY(open(name));
+  if (directory.is_dead_link()) {
+    COVE_TRY(clear_active_if(name));
+    return remove_tree(directory.path());
+  }
   const FileLock lock = COVE_TRY(directory.lock("delete"));
   const FileLock store = COVE_TRY(lock_store(home_));
   COVE_TRY(clear_active_if(name));
   const auto hidden = home_.vms() / (std::string(kTrashPrefix) + new_object_id());
+  const auto ram = directory.ram_path();  // found by the folder, which is about to go
   COVE_TRY(rename_durably(directory.path(), hidden).context("deleting vm \"" + name.str() + "\""));
-  ::unlink(directory.ram_path().c_str());  // there only if it crashed
+  if (!ram.empty()) ::unlink(ram.c_str());  // there only if it crashed
   return sweep_locked();
 }
 

@@ -36,11 +36,7 @@ void remove_stale_ram(const VmDirectory& own) {
   if (!names.ok()) return;
   for (const auto& name : *names) {
     const VmDirectory other(own.home(), name);
-    if (name == own.name() || !path_exists(other.ram_path())) continue;
-    const auto lock = other.lock("sweep");
-    if (lock.ok() && ::unlink(other.ram_path().c_str()) == 0) {
-      log_info("stale memory removed", {{"of", name.str()}});
-    }
+    if (name != own.name() && other.drop_stale_ram()) log_info("stale memory removed", {{"of", name.str()}});
   }
 }
 

@@ -162,19 +162,14 @@ def check_deleted(world, name, leftovers_of_build):
             path = os.path.normpath(os.path.join(below, entry))
             if not is_kept(path, leftovers_of_build):
                 left.append(path)
-    ram = pathlib.Path("/dev/shm") / ram_of(world, name)
-    if ram.exists():
-        left.append(str(ram))
+    left += map(str, pathlib.Path("/dev/shm").glob(ram_pattern(world)))
     if left:
         raise Wrong(f"files are left: {sorted(left)}")
 
 
-def ram_of(world, name):
-    """The name of the VM's memory: FNV-1a over its folder's path."""
-    value = 14695981039346656037
-    for byte in str(world.home / "vms" / name).encode():
-        value = (value ^ byte) * 1099511628211 % (1 << 64)
-    return f"cove-ram-{os.geteuid()}-{value:016x}"
+def ram_pattern(world):
+    """The names of the memory of VMs on this file system: their folders' device and number."""
+    return f"cove-ram-{os.geteuid()}-{os.stat(world.home).st_dev:x}-*"
 
 
 def is_kept(path, leftovers_of_build):

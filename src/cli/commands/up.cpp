@@ -14,6 +14,7 @@
 #include "cli/vm_view.h"
 #include "cli/wait_report.h"
 #include "format/duration.h"
+#include "store/vm_reasons.h"
 
 namespace cove {
 namespace {
@@ -227,6 +228,8 @@ Result<int> run_up(Invocation& inv) {
   Wanted wanted{name, {}, COVE_TRY(load_setup(inv))};
   // A VM that is there has its account already: nothing to ask for.
   const bool kept = vm.exists() && !inv.flags.is_set("force");
+  if (const auto seen = vm.observe(); kept && seen.state == MachineState::kBroken)
+    return not_running_error(vm, seen);
   const auto has = kept ? vm.load_config() : Result<VmConfig>(VmConfig());
   wanted.config = COVE_TRY(config_from_flags(inv, kept ? AskPassword::kNever : AskPassword::kIfWanted,
                                              has.ok() ? has->user.password_hash : std::string()));
