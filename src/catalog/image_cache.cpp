@@ -47,6 +47,12 @@ Result<CachedImage> load(const fs::path& folder) {
   return image;
 }
 
+Error in_use(const std::string& image, std::size_t disks) {
+  return Error(Code::kFailedPrecondition, "image " + image + " is the base of " + std::to_string(disks) +
+                                              (disks == 1 ? " disk" : " disks"))
+      .hint("delete the VMs that use it first; cove list shows them");
+}
+
 fs::path home_of(const fs::path& images) { return images.parent_path().parent_path(); }
 
 }  // namespace
@@ -110,16 +116,42 @@ Result<void> ImageCache::remove(const ImageRef& ref) const {
   const FileLock lock = COVE_TRY(FileLock::acquire(root_ / (ref.file_name() + ".lock"), "cove image rm"));
   const auto users = COVE_TRY(DiskNodes(home_of(root_)).users_of(folder / "disk.raw"));
   if (!users.empty()) {
-    return Error(Code::kFailedPrecondition, "image " + ref.str() + " is the base of " +
-                                                std::to_string(users.size()) +
-                                                (users.size() == 1 ? " disk" : " disks"))
-        .hint("delete the VMs that use it first; cove list shows them");
+    return in_use(ref.str(), users.size());
   }
   COVE_TRY(remove_tree(name));
   bool named = false;
   for (const Entry& entry : COVE_TRY(list()))
     named = named || (entry.image.folder == folder && !entry.refs.empty());
   return named ? Result<void>() : remove_tree(folder);
+}
+
+Result<void> ImageCache::remove_superseded(const CachedImage& image) const {
+  const auto lock =
+      COVE_TRY(FileLock::acquire(root_ / (image.manifest.ref.file_name() + ".lock"), "cove image rm"));
+  for (const Entry& entry : COVE_TRY(list())) {
+    if (entry.image.folder != image.folder) continue;
+    if (!entry.refs.empty()) {
+      return Error(Code::kFailedPrecondition, "that image has a name: " + entry.refs.front().str())
+          .hint("remove it by its name: cove image rm " + entry.refs.front().str());
+    }
+    if (!entry.disk_users.empty()) return in_use(image.manifest.digest, entry.disk_users.size());
+  }
+  return remove_tree(image.folder);
+}
+
+Result<ImageCache::Entry> ImageCache::find_by_prefix(std::string_view digits) const {
+  std::vector<Entry> found;
+  for (Entry& entry : COVE_TRY(list())) {
+    if (entry.image.folder.filename().string().starts_with(digits)) found.push_back(std::move(entry));
+  }
+  if (found.size() == 1) return std::move(found.front());
+  const std::string said = "sha256:" + std::string(digits);
+  if (found.empty())
+    return Error(Code::kNotFound, "no image has a digest that begins with " + said)
+        .hint("see: cove image list");
+  return Error(Code::kInvalidArgument,
+               std::to_string(found.size()) + " images have digests that begin with " + said)
+      .hint("say more of it: cove image list -json");
 }
 
 Result<std::uint64_t> ImageCache::remove_unused() const {

@@ -42,6 +42,12 @@ class ImageCache {
   // Takes the name away and deletes the image if no disk stands on it. kNotFound: no such name.
   // kFailedPrecondition: disks stand on it (nothing is changed then).
   Result<void> remove(const ImageRef& ref) const;
+  // The same for an image that has no name any more (superseded). kNotFound, kFailedPrecondition as above,
+  // and for one that has a name: that is what to remove.
+  Result<void> remove_superseded(const CachedImage& image) const;
+  // The one image whose digest begins so: "sha256:" and hex digits, or at least 6 digits alone. kNotFound;
+  // kInvalidArgument: several do.
+  Result<Entry> find_by_prefix(std::string_view digits) const;
   // Deletes images without a name and without users; returns bytes freed.
   Result<std::uint64_t> remove_unused() const;
   // Reads everything and compares with the digest; kDataLoss says what differs.

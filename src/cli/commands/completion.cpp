@@ -7,6 +7,8 @@
 namespace cove {
 namespace {
 
+constexpr std::size_t kShownDigest = 19;  // as `image list` shows it
+
 // The shells only ask us: what completes is decided in one place, by the command table.
 Result<int> run_completion(Invocation& inv) {
   const auto& shell = inv.flags.words[0];
@@ -34,6 +36,7 @@ Result<int> run_complete(Invocation& inv) {
     if (const auto all = ImageCache(inv.env.home).list(); all.ok()) {
       for (const auto& entry : *all) {
         for (const auto& ref : entry.refs) names.push_back(ref.str());
+        if (entry.refs.empty()) names.push_back(entry.image.manifest.digest.substr(0, kShownDigest));
       }
     }
     return names;
