@@ -134,7 +134,8 @@ Error bootstrap_failure(std::string_view how_it_ended, const std::vector<std::st
     network = network || contains_any(line, {"Failed to fetch", "Could not resolve", "Could not connect",
                                              "Unable to connect", "Connection refused",
                                              "Connection timed out", "Temporary failure"});
-    namespaces = namespaces || contains_any(line, {"unshare", "newuidmap", "/etc/subuid", "user namespace"});
+    namespaces = namespaces || contains_any(line, {"unshare", "newuidmap", "/etc/subuid", "user namespace",
+                                                   "unable to pick chroot mode"});
     if (contains_any(line, {"E: ", "Err:", "W: ", "error", "rror:", "dpkg:"}) || network)
       evidence.push_back(line);
   }
@@ -147,7 +148,11 @@ Error bootstrap_failure(std::string_view how_it_ended, const std::vector<std::st
   }
   if (namespaces) {
     return Error(Code::kPermissionDenied, "this user may not create user namespaces:" + tail)
-        .hint("install uidmap and give the user a range in /etc/subuid and /etc/subgid, or build as root");
+        .hint(
+            "as root: apt install uidmap; usermod --add-subuids 100000-165535 --add-subgids 100000-165535 "
+            "USER"
+            "\nif the kernel forbids it: sysctl -w kernel.unprivileged_userns_clone=1"
+            "\nor build as root: sudo cove image build; 'cove doctor host' says what is missing");
   }
   return Error(Code::kInternal, "mmdebstrap failed (" + std::string(how_it_ended) + "):" + tail);
 }

@@ -82,6 +82,10 @@ TEST(BootstrapFailureTest, OurOwnHookLinesAreNoEvidence) {
       bootstrap_failure("exit status 1", {"I: running --customize-hook in shell: unshare", "E: disk full"});
   EXPECT_EQ(error.code(), Code::kInternal);
   EXPECT_EQ(bootstrap_failure("exit status 1", {"E: newuidmap failed"}).code(), Code::kPermissionDenied);
+  const Error nothing_picked =
+      bootstrap_failure("exit status 1", {"E: unable to pick chroot mode automatically"});
+  EXPECT_EQ(nothing_picked.code(), Code::kPermissionDenied);
+  EXPECT_NE(nothing_picked.hint_text().find("apt install uidmap"), std::string::npos);
 }
 
 TEST(GuestFilesTest, PathsAreUniqueAndFitATar) {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <pwd.h>
 #include <sys/ioctl.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include "base/json.h"
 #include "base/process.h"
 #include "base/strings.h"
+#include "catalog/image_cache.h"
 #include "cli/host_mirror.h"
 #include "model/vm_config.h"
 
@@ -20,7 +22,6 @@ namespace cove {
 namespace {
 
 constexpr std::uint64_t kGiB = std::uint64_t{1} << 30U;
-constexpr std::uint64_t kWantedDisk = 5 * kGiB;  // an image, the scratch folder of its build, a first VM
 
 std::string qemu_program() {
   return host_arch() == Arch::kX86_64 ? "qemu-system-x86_64" : "qemu-system-aarch64";
@@ -124,8 +125,9 @@ HostCheck check_disk(const Environment& env) {
     return {"disk space", Verdict::kFail, free.error().message(),
             "set COVE_HOME to a folder you may write to"};
   const auto finding = format_bytes(*free) + " free for " + env.home.string();
-  if (*free < kWantedDisk) {
-    return {"disk space", Verdict::kFail, finding + ", " + format_bytes(kWantedDisk) + " are needed to begin",
+  if (*free < kDiskToBegin) {
+    return {"disk space", Verdict::kFail,
+            finding + ", " + format_bytes(kDiskToBegin) + " are needed to begin",
             "make room, or set COVE_HOME to a folder on a larger disk"};
   }
   return {"disk space", Verdict::kOk, finding, ""};
@@ -151,7 +153,19 @@ HostCheck check_tools(const OpContext& ctx) {
           install_hint(join(packages, " "))};
 }
 
-HostCheck check_namespaces() {
+// Whether a line of /etc/subuid gives this user ids, by name or by number.
+bool has_subordinate_ids(std::string_view table) {
+  const passwd* user = ::getpwuid(::geteuid());
+  const auto number = std::to_string(::geteuid()) + ":";
+  const auto name = user == nullptr ? number : std::string(user->pw_name) + ":";
+  for (const auto line : split(table, '\n')) {
+    if (line.starts_with(name) || line.starts_with(number)) return true;
+  }
+  return false;
+}
+
+// Only building an image needs them: with one in the cache VMs can be made and run.
+HostCheck check_namespaces(const Environment& env) {
   if (::geteuid() == 0) return {"user namespaces", Verdict::kOk, "not needed: you are root", ""};
   const auto limit = read_file("/proc/sys/user/max_user_namespaces", 64);
   const bool forbidden = limit.ok() && trim(*limit) == "0";
@@ -162,8 +176,13 @@ HostCheck check_namespaces() {
         "sysctl -w kernel.unprivileged_userns_clone=1 (as root), or build as root: sudo cove image build"};
   }
   const auto ids = read_file("/etc/subuid", std::size_t{1} << 20U);
-  if (!ids.ok() || trim(*ids).empty()) {
-    return {"user namespaces", Verdict::kWarn, "/etc/subuid gives you no ids",
+  const bool mapper = ::access("/usr/bin/newuidmap", X_OK) == 0;
+  if (!mapper || !ids.ok() || !has_subordinate_ids(*ids)) {
+    const auto images = ImageCache(env.home).list();
+    const bool needed = !images.ok() || images->empty();
+    return {"user namespaces", needed ? Verdict::kFail : Verdict::kWarn,
+            std::string(mapper ? "/etc/subuid gives you no ids" : "newuidmap is missing") +
+                "; images cannot be built" + (needed ? ", and there is none yet" : ""),
             "apt install uidmap; usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $USER"};
   }
   return {"user namespaces", Verdict::kOk, "ordinary users may make them", ""};
@@ -217,8 +236,8 @@ bool version_at_least(std::string_view version, unsigned major, unsigned minor) 
 }
 
 std::vector<HostCheck> check_host(const OpContext& ctx, const Environment& env) {
-  return {check_programs(env), check_qemu(ctx),  check_kvm(env),     check_tmpfs(),
-          check_disk(env),     check_tools(ctx), check_namespaces(), check_mirror()};
+  return {check_programs(env), check_qemu(ctx),  check_kvm(env),        check_tmpfs(),
+          check_disk(env),     check_tools(ctx), check_namespaces(env), check_mirror()};
 }
 
 }  // namespace cove

@@ -2,12 +2,16 @@
 // one thing and may run a program; nothing is changed. One thread, blocking.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "cli/environment.h"
 
 namespace cove {
+
+// An image, the scratch folder of its build, a first VM.
+inline constexpr std::uint64_t kDiskToBegin = std::uint64_t{5} << 30U;
 
 enum class Verdict : unsigned char { kOk, kWarn, kFail };
 std::string_view to_string(Verdict verdict);  // OK, WARN, FAIL

@@ -4,16 +4,19 @@
 
 #include <cerrno>
 
+#include "base/files.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "cli/command.h"
 #include "cli/command_lookup.h"
 #include "cli/help.h"
+#include "cli/host_checks.h"
 
 namespace cove {
 namespace {
 
+constexpr std::uint64_t kLittleSpace = std::uint64_t{64} << 20U;
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 constexpr int kBySignal = 128;    // + its number, as shells say
@@ -24,6 +27,19 @@ int exit_status(const Error& error, const Invocation& inv) {
   if (error.code() != Code::kCancelled) return inv.failure_status;
   const int number = inv.env.cancelling_signal == nullptr ? 0 : inv.env.cancelling_signal();
   return kBySignal + (number == 0 ? SIGINT : number);
+}
+
+// Whatever a command wrote when the store's file system was full: what is full, and how much is wanted.
+Error with_space_hint(const Environment& env, Error error) {
+  if (!error.hint_text().empty()) return error;
+  const bool full = error.code() == Code::kResourceExhausted;
+  const auto left = free_space(env.home);
+  if (!full || !left.ok() || *left > kLittleSpace) return error;
+  return std::move(error).hint(
+      "the file system of " + env.home.string() + " is full (" + format_bytes(*left) +
+      " free): make room there, or set COVE_HOME to a folder on another one; an image "
+      "and a first VM need " +
+      format_bytes(kDiskToBegin));
 }
 
 void print_error(const Environment& env, const Error& error, bool json) {
@@ -81,6 +97,7 @@ int run_command(const Environment& env, const CommandLine& line, Output& out) {
   if (flags->is_set("v") || flags->is_set("verbose")) log_to_stderr(LogLevel::kDebug);
   Invocation invocation{env, command, std::move(flags).value(), out};
   auto status = command.run(invocation);
+  if (!status.ok()) status = with_space_hint(env, std::move(status).error());
   out.flush();
   if (!status.ok()) {
     print_error(env, status.error(), invocation.json());
