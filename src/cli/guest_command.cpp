@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "cli/agent_call.h"
 #include "cli/exec_runner.h"
+#include "cli/supervisor_calls.h"
 #include "cli/terminal.h"
 #include "cli/vm_choice.h"
 #include "cli/vm_end.h"
@@ -20,6 +21,7 @@ namespace {
 constexpr int kOwnFailure = 125;
 constexpr int kCannotRun = 126;
 constexpr int kNoSuchCommand = 127;
+constexpr auto kStatusPatience = std::chrono::seconds(5);
 constexpr auto kTimeoutSlack = std::chrono::seconds(5);  // the guest ends it; this is for a guest that cannot
 
 Result<std::map<std::string, std::string>> environment_from(Invocation& inv) {
@@ -70,6 +72,30 @@ Result<ExecRequest> make_request(Invocation& inv, std::vector<std::string> argum
   return request;
 }
 
+// The agent went away under the command: with its VM, or with what its guest did.
+Error explain_lost_guest(const VmDirectory& vm, Error error) {
+  auto ended = explain_end({}, vm, std::move(error));
+  if (ended.code() != Code::kUnavailable) return ended;
+  const auto now = ask_status(OpContext().with_timeout(kStatusPatience), vm);
+  if (!now.ok()) return ended;
+  const auto& name = vm.name().str();
+  const auto lost = [&](const std::string& why, const std::string& hint) {
+    return Error(Code::kUnavailable, "vm \"" + name + "\" lost the command: " + why)
+        .hint(hint + "\nwhat its console said: cove logs " + name);
+  };
+  if (vm.observe().stopping()) return lost("it is being stopped", "when it is down: cove up " + name);
+  if (now->state == MachineState::kPaused)
+    return lost("it is paused: " + now->reason, "let it run: cove resume " + name);
+  for (const auto& fact : now->facts) {
+    if (fact.name != "agent") continue;
+    if (!fact.met)
+      return lost("its guest reboots or goes down (" + fact.evidence + ")",
+                  "wait until it answers again: cove wait " + name);
+    return lost("its guest rebooted, or its agent was restarted", "it answers again: run the command anew");
+  }
+  return ended;
+}
+
 Result<ExecEnd> attach_and_run(const Invocation& inv, GuestAgentClient& agent, GuestAgentClient::Realm realm,
                                const ExecRequest& request) {
   const auto deadline =
@@ -106,7 +132,7 @@ Result<int> run_guest_command(Invocation& inv, std::vector<std::string> argument
                    format_duration(timeout) + ", its -timeout");
     return exec_exit_status(*end);
   }
-  if (end.error().code() == Code::kUnavailable) return explain_end({}, vm, std::move(end).error());
+  if (end.error().code() == Code::kUnavailable) return explain_lost_guest(vm, std::move(end).error());
   if (end.error().code() == Code::kNotFound) inv.failure_status = kNoSuchCommand;
   if (end.error().code() == Code::kPermissionDenied) inv.failure_status = kCannotRun;
   if (end.error().code() != Code::kDeadlineExceeded || timeout.count() == 0) return std::move(end).error();
