@@ -88,7 +88,7 @@ class Questions(FakeEngine):
                 delete.expect(r"Delete web and everything on its disk\? \[y/N\] ")
                 delete.send(answer)
                 delete.expect("Nothing was deleted")
-                self.assertEqual(delete.end(), 1)
+                self.assertEqual(delete.end(), 0)
         with Terminal("cove", "delete", "web") as delete:
             delete.expect(r"\[y/N\] ")
             delete.send("\x03")

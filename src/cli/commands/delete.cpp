@@ -56,7 +56,7 @@ Result<int> run_delete(Invocation& inv) {
   }
   if (!COVE_TRY(may_delete(inv, chosen))) {
     inv.out.note("Nothing was deleted.");
-    return 1;
+    return 0;  // what was answered was done
   }
   std::optional<Error> failure;
   for (const auto& vm : chosen) {
