@@ -30,7 +30,7 @@ TEST_F(SupervisorLife, StartsTellsTheTruthAndStops) {
   EXPECT_EQ(fact_line(seen, "agent"), "met: version fake");
   EXPECT_EQ(fact_line(seen, "network"), "none");
   EXPECT_TRUE(seen.status().can_pause());
-  EXPECT_EQ(vm_.observe().state, MachineState::kStarting);  // the lock alone knows no more
+  EXPECT_EQ(vm_.observe().state, MachineState::kRunning);  // the note of its lock says so
   ASSERT_TRUE(stop("ask").ok());
   EXPECT_EQ(vm->process.wait(kPatient)->describe(), "exit status 0");
   EXPECT_EQ(after_end().state, MachineState::kStopped);
