@@ -17,6 +17,7 @@
 #include "catalog/image_cache.h"
 #include "cli/host_mirror.h"
 #include "model/vm_config.h"
+#include "store/vm_registry.h"
 
 namespace cove {
 namespace {
@@ -104,13 +105,32 @@ HostCheck check_kvm(const Environment& env) {
   return {"kvm", Verdict::kOk, "/dev/kvm makes machines and CPUs; the first start of a VM tries a guest", ""};
 }
 
-HostCheck check_tmpfs() {
+// VMs that crashed and whose memory is still held: their next start, stop or deletion frees it.
+std::vector<std::string> holders_of_stale_ram(const Environment& env) {
+  std::vector<std::string> names;
+  const VmRegistry registry{Home(env.home)};
+  const auto all = registry.list();
+  if (!all.ok()) return names;
+  for (const auto& name : *all) {
+    const VmDirectory vm(registry.home(), name);
+    if (path_exists(vm.ram_path()) && !vm.observe().holder) names.push_back(name.str());
+  }
+  return names;
+}
+
+HostCheck check_tmpfs(const Environment& env) {
   struct statvfs status {};
   if (::statvfs("/dev/shm", &status) != 0) {
     return {"memory file system", Verdict::kWarn,
             "/dev/shm is not there; the RAM of guests is not a named file", "mount -t tmpfs tmpfs /dev/shm"};
   }
   const auto free = std::uint64_t{status.f_bavail} * status.f_frsize;
+  if (const auto names = holders_of_stale_ram(env); !names.empty()) {
+    return {
+        "memory file system", Verdict::kWarn,
+        "/dev/shm has " + format_bytes(free) + " free and holds memory of crashed VMs: " + join(names, ", "),
+        "free it: cove stop " + join(names, " ")};
+  }
   if (free < 4 * kGiB) {
     return {"memory file system", Verdict::kWarn,
             "/dev/shm has " + format_bytes(free) + " free, less than a VM of 4 GB may want",
@@ -236,7 +256,7 @@ bool version_at_least(std::string_view version, unsigned major, unsigned minor) 
 }
 
 std::vector<HostCheck> check_host(const OpContext& ctx, const Environment& env) {
-  return {check_programs(env), check_qemu(ctx),  check_kvm(env),        check_tmpfs(),
+  return {check_programs(env), check_qemu(ctx),  check_kvm(env),        check_tmpfs(env),
           check_disk(env),     check_tools(ctx), check_namespaces(env), check_mirror()};
 }
 
