@@ -110,9 +110,9 @@ Result<void> VmRegistry::remove(const VmName& name) const {
   const FileLock store = COVE_TRY(lock_store(home_));
   COVE_TRY(clear_active_if(name));
   const auto hidden = home_.vms() / (std::string(kTrashPrefix) + new_object_id());
-  const auto ram = directory.ram_path();  // found by the folder, which is about to go
+  // There only if it crashed. Before the folder goes out of sight, by which it is found.
+  if (const auto ram = directory.ram_path(); !ram.empty()) ::unlink(ram.c_str());
   COVE_TRY(rename_durably(directory.path(), hidden).context("deleting vm \"" + name.str() + "\""));
-  if (!ram.empty()) ::unlink(ram.c_str());  // there only if it crashed
   return sweep_locked();
 }
 

@@ -25,6 +25,7 @@ class World:
     def __init__(self, programs, home, variables, engine):
         self.programs = pathlib.Path(programs)
         self.home = pathlib.Path(home)
+        self.rams = set()  # of every VM that was ever looked at here
         self.engine = engine  # how the name of the engine's program begins; None when it is no process
         self.mark = f"{MARK}={secrets.token_hex(8)}"
         kept = {k: v for k, v in os.environ.items() if not k.startswith("COVE_")}
@@ -103,6 +104,7 @@ def eventually(check, seconds, what):
 
 def check_truth(world, name, allowed=None):
     """`list` and `status` say the same, and what they say is what runs. Returns the state, "" for no VM."""
+    world.rams.update(rams_of(world))
     before = (world.supervisors(), world.engines())
     states = world.states()
     state = states.get(name, "")
@@ -162,14 +164,19 @@ def check_deleted(world, name, leftovers_of_build):
             path = os.path.normpath(os.path.join(below, entry))
             if not is_kept(path, leftovers_of_build):
                 left.append(path)
-    left += map(str, pathlib.Path("/dev/shm").glob(ram_pattern(world)))
+    left += [str(ram) for ram in world.rams if ram.exists()]
     if left:
         raise Wrong(f"files are left: {sorted(left)}")
 
 
-def ram_pattern(world):
-    """The names of the memory of VMs on this file system: their folders' device and number."""
-    return f"cove-ram-{os.geteuid()}-{os.stat(world.home).st_dev:x}-*"
+def rams_of(world):
+    """Where the memory of the VMs is that are there now: named by their folders' device and number."""
+    for folder in (world.home / "vms").glob("*"):
+        try:
+            seen = folder.stat()
+        except FileNotFoundError:
+            continue
+        yield pathlib.Path("/dev/shm") / f"cove-ram-{os.geteuid()}-{seen.st_dev:x}-{seen.st_ino:x}"
 
 
 def is_kept(path, leftovers_of_build):
