@@ -81,11 +81,19 @@ TEST_F(TreeCopyTest, TheGuestsReasonReachesTheCaller) {
   const auto missing =
       copy_.put(soon(), {{path("f"), "f"}}, path("none/deep/f"), TreeInto::kNameOrDirectory, {});
   EXPECT_EQ(missing.error().code(), Code::kNotFound) << missing.error().message();
-  EXPECT_EQ(copy_.get(soon(), path("nothing"), path("back"), TreeInto::kNameOrDirectory, {}).error().code(),
-            Code::kNotFound);
-  const auto unreadable =
-      copy_.put(soon(), {{path("gone"), "gone"}}, path("guest"), TreeInto::kDirectory, {});
-  EXPECT_EQ(unreadable.error().code(), Code::kNotFound);
+  // What cannot be read is named, and hinders nothing else.
+  const auto nothing = copy_.get(soon(), path("nothing"), path("back"), TreeInto::kNameOrDirectory, {});
+  ASSERT_TRUE(nothing.ok()) << nothing.error().message();
+  ASSERT_EQ(nothing->failures, 1U);
+  EXPECT_EQ(nothing->failed.at(0).code(), Code::kNotFound);
+  EXPECT_NE(nothing->failed.at(0).message().find(path("nothing")), std::string::npos);
+  EXPECT_FALSE(path_exists(path("back")));
+  const auto partly =
+      copy_.put(soon(), {{path("gone"), "gone"}, {path("f"), "f"}}, path("guest"), TreeInto::kDirectory, {});
+  ASSERT_TRUE(partly.ok()) << partly.error().message();
+  EXPECT_EQ(partly->failures, 1U);
+  EXPECT_EQ(partly->failed.at(0).code(), Code::kNotFound);
+  EXPECT_EQ(read_file(path("guest/f")).value(), "1\n");
 }
 
 TEST_F(TreeCopyTest, ACancelledCopyLeavesNoPiece) {
