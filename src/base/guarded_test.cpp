@@ -51,6 +51,7 @@ TEST(Guarded, ManyWaitersOfOneValueEndOneAfterAnother) {
   const CancelSource never;
   Guarded<int> turn(0);
   std::vector<Thread> threads;
+  threads.reserve(20);
   for (int mine = 0; mine < 20; ++mine) {
     threads.emplace_back("turn", [&, mine] {
       const auto ctx = mine % 2 == 0 ? patient(never.token()) : patient({});

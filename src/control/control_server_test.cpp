@@ -222,6 +222,7 @@ TEST_F(ControlServerTest, ConnectionsBeyondTheLimitWait) {
   options.max_connections = 2;
   start(options);
   std::vector<UniqueFd> clients;
+  clients.reserve(7);
   for (int i = 0; i < 7; ++i) clients.push_back(dial());
   for (auto& client : clients) {
     EXPECT_EQ(ask(client.get(), "{\"type\":\"ping\",\"token\":\"0123456789abcdef\"}\n"), kPong);

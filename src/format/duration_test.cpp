@@ -16,7 +16,7 @@ std::string error_of(std::string_view text) {
 }
 
 TEST(A14Duration, Reads) {
-  const std::pair<std::string_view, nanoseconds> kCases[] = {
+  const std::pair<std::string_view, nanoseconds> cases[] = {
       {"0", 0ns},
       {"+0", 0ns},
       {"-0", 0ns},
@@ -39,7 +39,7 @@ TEST(A14Duration, Reads) {
       {"0.100000000000000000000h", 6min},
       {"9223372036s854ms775us807ns", nanoseconds::max()},
   };
-  for (const auto& [text, want] : kCases) {
+  for (const auto& [text, want] : cases) {
     const auto parsed = parse_duration(text);
     ASSERT_TRUE(parsed.ok()) << text;
     EXPECT_EQ(*parsed, want) << text;
@@ -61,7 +61,7 @@ TEST(A14Duration, ErrorsSayWhat) {
 }
 
 TEST(A14Duration, Prints) {
-  const std::pair<nanoseconds, std::string_view> kCases[] = {
+  const std::pair<nanoseconds, std::string_view> cases[] = {
       {0ns, "0s"},
       {10ns, "10ns"},
       {1500ns, "1.5\u00b5s"},
@@ -76,7 +76,7 @@ TEST(A14Duration, Prints) {
       {nanoseconds::max(), "2562047h47m16.854775807s"},
       {nanoseconds::min(), "-2562047h47m16.854775808s"},
   };
-  for (const auto& [span, want] : kCases) EXPECT_EQ(format_duration(span), want);
+  for (const auto& [span, want] : cases) EXPECT_EQ(format_duration(span), want);
 }
 
 TEST(A14Duration, PrintedFormReadsBack) {
