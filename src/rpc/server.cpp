@@ -51,14 +51,14 @@ const StreamHandler* Handlers::find(const std::string& path) const {
 namespace {
 
 // The text comes from the peer and goes into a reply: only as much of it as helps.
-Result<void> unimplemented(const std::string& path) {
+Result<void> unknown_method(const std::string& path) {
   return Error(Code::kUnimplemented, "unknown method " + path.substr(0, 200));
 }
 
 void run_call(Connection& connection, Stream& stream, const Handlers& handlers) {
   const StreamHandler* handler = handlers.find(stream.call.path);
   ServerStream view(stream);
-  connection.finish(stream, handler ? (*handler)(stream.call.ctx, view) : unimplemented(stream.call.path));
+  connection.finish(stream, handler ? (*handler)(stream.call.ctx, view) : unknown_method(stream.call.path));
 }
 
 }  // namespace
