@@ -29,6 +29,7 @@ Json CrashRecord::to_json() const {
   return Json::object({{"at", at},
                        {"reason", reason.substr(0, kMaxLineBytes)},
                        {"console", limited(console)},
+                       {"console_from", console_from == ConsoleFrom::kPanic ? "panic" : "end"},
                        {"engine", limited(engine)},
                        {"monitor", limited(monitor)}});
 }
@@ -37,6 +38,8 @@ CrashRecord CrashRecord::from_json(const Json& json) {
   return {.at = json.get("at").as_string(),
           .reason = json.get("reason").as_string().substr(0, kMaxLineBytes),
           .console = lines_of(json.get("console")),
+          .console_from =
+              json.get("console_from").as_string() == "panic" ? ConsoleFrom::kPanic : ConsoleFrom::kEnd,
           .engine = lines_of(json.get("engine")),
           .monitor = lines_of(json.get("monitor"))};
 }

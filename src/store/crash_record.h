@@ -15,7 +15,8 @@ struct CrashRecord {
 
   std::string at{};                    // RFC 3339 UTC
   std::string reason{};                // one line, for people
-  std::vector<std::string> console{};  // the guest's last lines
+  std::vector<std::string> console{};  // the guest's last lines, or those from the kernel's panic on
+  enum class ConsoleFrom { kEnd, kPanic } console_from = ConsoleFrom::kEnd;
   std::vector<std::string> engine{};   // what the engine said last on its standard error
   std::vector<std::string> monitor{};  // the last QMP messages, "> " to the engine and "< " from it
 

@@ -9,6 +9,7 @@ TEST(CrashRecord, IsReadAsItWasWritten) {
   const CrashRecord record{.at = "2026-01-02T03:04:05Z",
                            .reason = "QEMU ended (killed by signal 9)",
                            .console = {"login:"},
+                           .console_from = CrashRecord::ConsoleFrom::kPanic,
                            .engine = {"qemu: oops"},
                            .monitor = {"> {\"execute\":\"cont\"}", "< {\"return\":{}}"}};
   const CrashRecord again = CrashRecord::from_json(record.to_json());
@@ -17,6 +18,7 @@ TEST(CrashRecord, IsReadAsItWasWritten) {
   EXPECT_EQ(again.console, record.console);
   EXPECT_EQ(again.engine, record.engine);
   EXPECT_EQ(again.monitor, record.monitor);
+  EXPECT_EQ(again.console_from, record.console_from);
 }
 
 TEST(CrashRecord, KeepsTheLastLinesAndTheirBeginningsOnly) {

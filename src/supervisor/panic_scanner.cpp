@@ -1,5 +1,7 @@
 #include "supervisor/panic_scanner.h"
 
+#include <algorithm>
+
 #include "base/strings.h"
 
 namespace cove {
@@ -27,6 +29,17 @@ std::optional<std::string> panic_reason(std::string_view line) {
   line.remove_prefix(at + kMark.size());
   if (line.starts_with(':')) line.remove_prefix(1);
   return std::string(trim(line));
+}
+
+std::optional<PanicExcerpt> panic_excerpt(const std::vector<std::string>& lines, std::size_t most) {
+  for (std::size_t i = lines.size(); i-- > 0;) {
+    const auto reason = panic_reason(lines[i]);
+    if (!reason) continue;
+    const auto first = lines.begin() + static_cast<std::ptrdiff_t>(i);
+    const auto count = std::min(lines.size() - i, most);
+    return PanicExcerpt{*reason, {first, first + static_cast<std::ptrdiff_t>(count)}};
+  }
+  return std::nullopt;
 }
 
 std::optional<std::string> PanicScanner::push(std::string_view bytes) {

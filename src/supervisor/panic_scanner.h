@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace cove {
 
@@ -12,6 +13,14 @@ namespace cove {
 // stamp may stand what others have begun to write, such as a prompt; a message without one stands alone. A
 // line that only mentions a panic is none.
 std::optional<std::string> panic_reason(std::string_view line);
+
+struct PanicExcerpt {
+  std::string reason;
+  std::vector<std::string> lines;  // from the kernel's message on
+};
+
+// The last panic that `lines` tell of, with `most` lines of it at most; nothing if they tell of none.
+std::optional<PanicExcerpt> panic_excerpt(const std::vector<std::string>& lines, std::size_t most);
 
 class PanicScanner {
  public:

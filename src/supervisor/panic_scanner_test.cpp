@@ -21,6 +21,22 @@ TEST(PanicScanner, FindsTheKernelsOwnLineOnly) {
   EXPECT_FALSE(panic_reason(""));
 }
 
+TEST(PanicScanner, AnExcerptBeginsWithTheLastMessageAndIsNoLongerThanAsked) {
+  const std::vector<std::string> lines{"[    0.1] Kernel panic - not syncing: first",
+                                       "login:",
+                                       "[    1.2] Kernel panic - not syncing: second",
+                                       "CPU: 0",
+                                       "Call Trace:",
+                                       "RSP: 0"};
+  const auto excerpt = panic_excerpt(lines, 3);
+  ASSERT_TRUE(excerpt);
+  EXPECT_EQ(excerpt->reason, "second");
+  EXPECT_EQ(excerpt->lines, std::vector<std::string>(lines.begin() + 2, lines.begin() + 5));
+  EXPECT_EQ(panic_excerpt(lines, 40)->lines.size(), 4U);
+  EXPECT_FALSE(panic_excerpt({"login:"}, 40));
+  EXPECT_FALSE(panic_excerpt({}, 40));
+}
+
 TEST(PanicScanner, LinesComeInPiecesAndMayBeEndless) {
   PanicScanner scanner;
   EXPECT_FALSE(scanner.push("[    1.2] Kernel pa"));

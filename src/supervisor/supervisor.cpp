@@ -345,14 +345,11 @@ void Supervisor::complete_crash_record() {
   if (crash_->reason != kPanicked) return;
   // The stacks and registers that follow the message may be longer than what a record holds.
   constexpr std::size_t kLookBack = 400;
-  const auto lines = console_->last_lines(kLookBack);
-  for (auto line = lines.begin(); line != lines.end(); ++line) {
-    const auto reason = panic_reason(*line);
-    if (!reason) continue;
-    crash_->reason = std::string(kPanicked) + ": " + *reason;
-    const auto kept = std::min<std::ptrdiff_t>(lines.end() - line, CrashRecord::kMaxLines);
-    crash_->console.assign(line, line + kept);
-  }
+  auto excerpt = panic_excerpt(console_->last_lines(kLookBack), CrashRecord::kMaxLines);
+  if (!excerpt) return;
+  crash_->reason = std::string(kPanicked) + ": " + excerpt->reason;
+  crash_->console = std::move(excerpt->lines);
+  crash_->console_from = CrashRecord::ConsoleFrom::kPanic;
 }
 
 std::map<std::string, std::uint64_t> Supervisor::metrics() const {

@@ -47,14 +47,21 @@ void add_live(Rows& rows, const LiveStatus& live) {
 std::string crash_text(const CrashRecord& crash) {
   static constexpr std::size_t kShown = 8;
   std::string text;
-  const auto add = [&text](const char* title, const std::vector<std::string>& lines) {
+  const auto add = [&text](const char* title, const std::vector<std::string>& lines, std::size_t first) {
     if (lines.empty()) return;
     text += std::string("\n") + title + ":\n";
-    for (auto i = lines.size() - std::min(lines.size(), kShown); i < lines.size(); ++i)
-      text += "  | " + lines[i] + "\n";
+    for (auto i = first; i < std::min(lines.size(), first + kShown); ++i) text += "  | " + lines[i] + "\n";
   };
-  add("last lines of its console", crash.console);
-  add("last lines of its engine", crash.engine);
+  const auto tail = [](const std::vector<std::string>& lines) {
+    return lines.size() - std::min(lines.size(), kShown);
+  };
+  // The kernel's message and where it was called tell more than the registers after them.
+  if (crash.console_from == CrashRecord::ConsoleFrom::kPanic) {
+    add("its console, from the panic on", crash.console, 0);
+  } else {
+    add("last lines of its console", crash.console, tail(crash.console));
+  }
+  add("last lines of its engine", crash.engine, tail(crash.engine));
   return text;
 }
 
