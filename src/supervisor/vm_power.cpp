@@ -10,6 +10,7 @@ namespace {
 constexpr int kButtonShare = 2;
 // A kernel or a systemd that is still booting loses a button that is pressed.
 constexpr auto kAskAgain = std::chrono::seconds(2);
+constexpr std::string_view kAsAsked = "as asked";
 
 }  // namespace
 
@@ -106,11 +107,11 @@ void VmPower::stop(StopRequest request, Done<StopEnd> done) {
   using Manner = StopRequest::Manner;
   const bool harder = !stop_ || request.manner > stop_->request.manner;
   if (!stop_) stop_ = Stop{};
-  if (done) stop_->done.push_back(std::move(done));
+  if (done) stop_->waiters.push_back({request.manner, std::move(done)});
   if (!harder) return;
   stop_->request = request;
   if (ending()) surroundings_.stopping();
-  if (request.manner == Manner::kForce) return force("as asked");
+  if (request.manner == Manner::kForce) return force(std::string(kAsAsked));
   // A guest that has not started, or stands still because of its disk, cannot hear.
   if (state() == MachineState::kStarting) return force("the guest had not started yet");
   if (state() == MachineState::kPaused && !machine_->pause_reason().empty()) {
@@ -246,7 +247,10 @@ void VmPower::machine_gone(VmEnd end) {
   }
   ended_ = true;
   if (stop) {
-    for (auto& done : stop->done) done(stop->end);
+    for (auto& waiter : stop->waiters) {
+      const bool others_wish = stop->end.why == kAsAsked && waiter.asked != StopRequest::Manner::kForce;
+      waiter.done(others_wish ? StopEnd{stop->end.forced, "somebody else asked for that"} : stop->end);
+    }
   }
   const Error over(Code::kAborted, "the vm ended: " + end.text);
   if (reboot) reboot->done(over);

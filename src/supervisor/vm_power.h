@@ -96,7 +96,11 @@ class VmPower {
     enum class Agent : std::uint8_t { kUnasked, kAsked, kTook };
     Agent agent;
     StopEnd end;
-    std::vector<Done<StopEnd>> done;
+    struct Waiter {
+      StopRequest::Manner asked;
+      Done<StopEnd> done;
+    };
+    std::vector<Waiter> waiters;
     Stop() : agent(Agent::kUnasked) {}
   };
   struct Reboot {

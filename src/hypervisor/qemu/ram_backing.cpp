@@ -63,7 +63,7 @@ std::uint64_t promised_bytes(const std::string& folder) {
 Error too_little(std::string_view where, std::uint64_t bytes, std::uint64_t left) {
   return Error(Code::kResourceExhausted, "the VM's memory of " + format_bytes(bytes) + " does not fit: " +
                                              std::string(where) + " has " + format_bytes(left) + " left")
-      .hint("stop another VM, or give this one less memory: cove set -memory GB NAME");
+      .hint("stop another VM, or give this one less memory with 'cove set -memory'");
 }
 
 Result<void> check_left(std::string_view where, std::uint64_t left, std::uint64_t promised,
