@@ -1,25 +1,17 @@
 #include "tree/partial_file.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
-#include <memory>
 #include <utility>
 
 #include "base/io.h"
-#include "base/strings.h"
 
 namespace cove {
 namespace {
-
-constexpr std::string_view kTemporaryPrefix = ".cove-cp-";
-constexpr std::size_t kTemporaryDigits = 16;
-constexpr int kCreateTries = 16;
 
 const char* kind_of(mode_t mode) {
   if (S_ISDIR(mode)) return "folder";
@@ -32,32 +24,7 @@ bool sync_failed(int fd) {
   return ::fsync(fd) < 0 && errno != EINVAL && errno != EROFS && errno != ENOTSUP && errno != ENOSYS;
 }
 
-void remove_if_abandoned(int folder, const char* name) {
-  struct stat status {};
-  if (::fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(status.st_mode)) return;
-  const UniqueFd fd(::openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-  if (fd && ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0) ::unlinkat(folder, name, 0);
-}
-
 }  // namespace
-
-TemporaryNames::TemporaryNames() {
-  const std::string bytes = random_bytes(sizeof number_);
-  std::memcpy(&number_, bytes.data(), sizeof number_);
-}
-
-std::string TemporaryNames::next() {
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::string name(kTemporaryPrefix);
-  const std::uint64_t number = number_++;
-  for (std::size_t digit = kTemporaryDigits; digit-- > 0;) name += kHex[(number >> (4 * digit)) & 15U];
-  return name;
-}
-
-bool TemporaryNames::is_one(const std::string& name) {
-  return name.starts_with(kTemporaryPrefix) && name.size() == kTemporaryPrefix.size() + kTemporaryDigits &&
-         name.find_first_not_of("0123456789abcdef", kTemporaryPrefix.size()) == std::string::npos;
-}
 
 Result<void> check_replaceable(int folder, const std::string& name, const std::string& shown) {
   struct stat status {};
@@ -67,20 +34,6 @@ Result<void> check_replaceable(int folder, const std::string& name, const std::s
   }
   if (S_ISREG(status.st_mode) || S_ISLNK(status.st_mode)) return {};
   return Error(Code::kFailedPrecondition, shown + ": is a " + kind_of(status.st_mode) + ", not replaced");
-}
-
-void remove_abandoned(int folder) {
-  const int own = ::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);  // a position of its own
-  if (own < 0) return;
-  const auto close_directory = [](DIR* directory) { ::closedir(directory); };
-  const std::unique_ptr<DIR, decltype(close_directory)> directory(::fdopendir(own), close_directory);
-  if (!directory) {
-    ::close(own);
-    return;
-  }
-  while (const dirent* item = ::readdir(directory.get())) {
-    if (TemporaryNames::is_one(item->d_name)) remove_if_abandoned(folder, item->d_name);
-  }
 }
 
 PartialFile::PartialFile(int folder, std::string temporary, UniqueFd fd)
@@ -101,7 +54,7 @@ PartialFile::~PartialFile() {
 }
 
 Result<PartialFile> PartialFile::create(int folder, TemporaryNames& names, const std::string& shown) {
-  for (int i = 0; i < kCreateTries; ++i) {
+  for (int i = 0; i < kTemporaryTries; ++i) {
     std::string name = names.next();
     UniqueFd fd(::openat(folder, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!fd && errno == EEXIST) continue;
@@ -116,14 +69,24 @@ Result<PartialFile> PartialFile::create(int folder, TemporaryNames& names, const
   return Error(Code::kUnavailable, shown + ": no temporary name could be had in its folder");
 }
 
+Result<PartialFile> PartialFile::create_named(int folder, const std::string& name, const std::string& shown) {
+  UniqueFd fd(::openat(folder, name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!fd) return Error::from_errno(errno, shown);
+  return PartialFile(folder, name, std::move(fd));
+}
+
 Result<void> PartialFile::publish(const std::string& name, Sync sync, const std::string& shown) {
   if (sync == Sync::kYes && sync_failed(fd())) return Error::from_errno(errno, shown);
-  // Network and quota file systems report a full disk only at close. Closing a duplicate asks them and keeps
-  // the lock until the name is there.
-  UniqueFd copy = COVE_TRY(duplicate(fd()));
-  if (::close(copy.release()) < 0) return Error::from_errno(errno, shown);
-  if (::renameat(folder_, temporary_.c_str(), folder_, name.c_str()) < 0)
-    return Error::from_errno(errno, shown);
+  // Network and quota file systems report a full disk only at close.
+  if (temporary_ == name) {
+    if (::close(fd_.release()) < 0) return Error::from_errno(errno, shown);
+  } else {
+    // Closing a duplicate keeps the lock until the name is there.
+    UniqueFd copy = COVE_TRY(duplicate(fd()));
+    if (::close(copy.release()) < 0) return Error::from_errno(errno, shown);
+    if (::renameat(folder_, temporary_.c_str(), folder_, name.c_str()) < 0)
+      return Error::from_errno(errno, shown);
+  }
   temporary_.clear();
   if (sync == Sync::kYes && sync_failed(folder_)) return Error::from_errno(errno, shown);
   return {};

@@ -5,6 +5,7 @@
 
 #include "base/files.h"
 #include "proto/cove_agent.pb.h"
+#include "tree/testing/as_nobody.h"
 #include "tree/tree_failure.h"
 #include "tree/tree_hash.h"
 #include "tree/tree_reader.h"
@@ -42,21 +43,6 @@ class TreeFailureTest : public ::testing::Test {
   TempDir temp_ = std::move(TempDir::create("/tmp", "cove-failure-")).value();
 };
 
-// Root may read everything; while one of these lives the test is nobody.
-class AsNobody {
- public:
-  AsNobody() : was_root_(::geteuid() == 0) { become(65534); }
-  ~AsNobody() { become(0); }
-
- private:
-  void become(uid_t user) const {
-    if (was_root_) {
-      EXPECT_EQ(::seteuid(user), 0);
-    }
-  }
-  bool was_root_;
-};
-
 TEST_F(TreeFailureTest, TheRestIsCopied) {
   fs::create_directories(path("src/closed"));
   for (const char* name : {"src/a", "src/closed/x", "src/secret", "src/z"})
@@ -91,6 +77,7 @@ TEST_F(TreeFailureTest, AFileThatBreaksOffIsGivenUpAndTheNextArrives) {
   next->set_content("x");
   next->set_size(1);
   next->set_xxh64(TreeHash::of("x"));
+  chunk.mutable_totals();
   ASSERT_TRUE(writer.apply({}, chunk).ok());
   ASSERT_TRUE(writer.finish().ok());
   EXPECT_EQ(*list_directory(path("dst")), (std::vector<std::string>{"next"}));

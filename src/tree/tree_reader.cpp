@@ -14,6 +14,7 @@
 #include "proto/cove_agent.pb.h"
 #include "tree/tree_failure.h"
 #include "tree/tree_hash.h"
+#include "tree/tree_limits.h"
 
 namespace cove {
 namespace {
@@ -25,7 +26,6 @@ using agent::v1::TreeTotals;
 constexpr std::size_t kChunkBytes = std::size_t{256} << 10U;
 constexpr std::size_t kInlineBytes = std::size_t{64} << 10U;
 constexpr std::size_t kEntryOverhead = 64;
-constexpr int kMaxDepth = 256;
 
 struct DirectoryCloser {
   void operator()(DIR* directory) const { ::closedir(directory); }
@@ -104,7 +104,7 @@ class Reader {
   }
 
   Result<void> entry(int parent, const std::string& name, const std::string& path, const struct stat& status,
-                     int depth) {
+                     std::size_t depth) {
     Result<void> done;
     if (S_ISREG(status.st_mode)) {
       done = file(parent, name, path);
@@ -131,8 +131,8 @@ class Reader {
   }
 
   Result<void> folder(int parent, const std::string& name, const std::string& path, const struct stat& status,
-                      int depth) {
-    if (depth >= kMaxDepth)
+                      std::size_t depth) {
+    if (depth >= kMaxTreeDepth)
       return Error(Code::kResourceExhausted, shown(path) + ": nested deeper than 256 folders");
     UniqueFd fd(::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!fd) return system_error(path);

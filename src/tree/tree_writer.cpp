@@ -4,17 +4,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/files.h"
 #include "base/strings.h"
 #include "proto/cove_agent.pb.h"
+#include "tree/folder_chain.h"
 #include "tree/named_place.h"
 #include "tree/partial_file.h"
+#include "tree/partial_folder.h"
 #include "tree/tree_hash.h"
+#include "tree/tree_limits.h"
 
 namespace cove {
 
@@ -39,6 +44,7 @@ Result<std::vector<std::string>> components(const std::string& path) {
     }
     parts.emplace_back(part);
   }
+  if (parts.size() > kMaxTreeDepth + 1) return bad_chunk("path too deep");
   return parts;
 }
 
@@ -80,6 +86,20 @@ struct TreeWriter::Impl {
     std::uint32_t mode;
     std::int64_t mtime_ns;
   };
+  // The topmost folder of those that the copy makes, while entries of it arrive. Nobody knows its name yet,
+  // so what is in it needs no temporary names.
+  struct Made {
+    PartialFolder folder;
+    std::vector<std::string> parts;  // of its path
+    std::string shown;
+    std::size_t first_folder;  // itself, in `folders`; the others from there on are below it
+    FolderChain inside{folder.fd()};
+
+    bool holds(const std::vector<std::string>& path, TreeEntry::Type type) const {
+      if (path.size() < parts.size() || !std::equal(parts.begin(), parts.end(), path.begin())) return false;
+      return path.size() > parts.size() || type == TreeEntry::DIRECTORY;  // two sources of one name
+    }
+  };
 
   std::string destination;
   UniqueFd root;                       // the folder that top entries go into
@@ -89,14 +109,13 @@ struct TreeWriter::Impl {
   std::unique_ptr<Special> special;
   TemporaryNames temporary_names;
   bool root_cleaned = false;
-  std::optional<Open> open;
-  std::vector<Folder> folders;
-  std::string parent_path;  // of parent_fd: the folder last used
-  UniqueFd parent_fd;
+  bool ended = false;           // the last chunk was there
+  FolderChain chain{-1};        // from root
+  std::vector<Folder> folders;  // whose modes and times are still to be set
+  std::optional<Made> made;     // after the chain, one of whose folders it is in
+  std::optional<Open> open;     // after the folder it is in
   TreeHash hash;
   TreeTotals totals;
-
-  ~Impl() { open.reset(); }  // before the folder it is in
 
   Result<void> item(const OpContext& ctx, const TreeItem& item) {
     if (!special_path.empty()) return special_item(ctx, item);
@@ -130,22 +149,8 @@ struct TreeWriter::Impl {
     return parts;
   }
 
-  // The folder that holds the last component. Consecutive entries mostly share it.
-  Result<int> parent_of(const std::vector<std::string>& parts) {
-    if (parts.size() == 1) return root.get();
-    const std::string path = join({parts.begin(), parts.end() - 1}, "/");
-    if (parent_fd && path == parent_path) return parent_fd.get();
-    UniqueFd fd;
-    int at = root.get();
-    for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
-      UniqueFd next(::openat(at, parts[i].c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-      if (!next) return Error::from_errno(errno, path);
-      fd = std::move(next);
-      at = fd.get();
-    }
-    parent_fd = std::move(fd);
-    parent_path = path;
-    return parent_fd.get();
+  Result<int> open_folder(std::span<const std::string> parts) {
+    return made ? made->inside.open(parts.subspan(made->parts.size())) : chain.open(parts);
   }
 
   Result<void> entry(const TreeEntry& entry) {
@@ -154,8 +159,9 @@ struct TreeWriter::Impl {
     if (entry.stream() && rename_to.empty())
       return Error(Code::kInvalidArgument, destination + " is a folder: name the file to write in it");
     const auto parts = COVE_TRY(place(entry));
-    const int parent = COVE_TRY(parent_of(parts));
-    if (entry.type() == TreeEntry::DIRECTORY) return folder(parent, parts, entry);
+    if (made && !made->holds(parts, entry.type())) COVE_TRY(publish_made());
+    if (entry.type() == TreeEntry::DIRECTORY) return folder(parts, entry);
+    const int parent = COVE_TRY(open_folder({parts.begin(), parts.end() - 1}));
     if (entry.type() == TreeEntry::SYMLINK) return link(parent, parts.back(), entry);
     COVE_TRY(open_file_entry(parent, parts.back(), entry));
     if (!entry.has_content()) {
@@ -175,22 +181,47 @@ struct TreeWriter::Impl {
     return Error(Code::kDataLoss, path + ": checksum mismatch").hint("copy it again");
   }
 
-  Result<void> folder(int parent, const std::vector<std::string>& parts, const TreeEntry& entry) {
-    // Writable for us until the end, whatever its own mode says.
-    if (::mkdirat(parent, parts.back().c_str(), 0700) < 0) {
-      if (errno != EEXIST) return Error::from_errno(errno, entry.path());
-      struct stat status {};
-      if (::fstatat(parent, parts.back().c_str(), &status, AT_SYMLINK_NOFOLLOW) < 0 ||
-          !S_ISDIR(status.st_mode)) {
-        return Error(Code::kFailedPrecondition, shown(entry) + ": exists and is not a folder");
-      }
-      const UniqueFd fd(
-          ::openat(parent, parts.back().c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-      if (fd) remove_abandoned(fd.get());
-    }
-    folders.push_back({join(parts, "/"), entry.mode() & 07777U, entry.mtime_ns()});
+  Result<void> folder(const std::vector<std::string>& parts, const TreeEntry& entry) {
     totals.set_directories(totals.directories() + 1);
+    if (made && parts.size() == made->parts.size()) return {};  // a second source of its name
+    const int parent = COVE_TRY(open_folder({parts.begin(), parts.end() - 1}));
+    COVE_TRY(made ? make_inside(parent, parts.back(), entry) : make_or_merge(parent, parts, entry));
+    folders.push_back({join(parts, "/"), entry.mode() & 07777U, entry.mtime_ns()});
     return {};
+  }
+
+  Result<void> make_inside(int parent, const std::string& name, const TreeEntry& entry) {
+    // Writable for us until the end, whatever its own mode says.
+    if (::mkdirat(parent, name.c_str(), 0700) == 0) return {};
+    if (errno != EEXIST) return Error::from_errno(errno, entry.path());
+    return merge(parent, name, entry);
+  }
+
+  Result<void> make_or_merge(int parent, const std::vector<std::string>& parts, const TreeEntry& entry) {
+    struct stat status {};
+    if (::fstatat(parent, parts.back().c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0)
+      return merge(parent, parts.back(), entry);
+    if (errno != ENOENT) return Error::from_errno(errno, entry.path());
+    clean_root(parent);
+    made.emplace(Made{.folder = COVE_TRY(PartialFolder::create(parent, temporary_names, shown(entry))),
+                      .parts = parts,
+                      .shown = shown(entry),
+                      .first_folder = folders.size()});
+    return {};
+  }
+
+  // What is there must be a folder, and keeps what is in it.
+  Result<void> merge(int parent, const std::string& name, const TreeEntry& entry) {
+    struct stat status {};
+    if (::fstatat(parent, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(status.st_mode))
+      return Error(Code::kFailedPrecondition, shown(entry) + ": exists and is not a folder");
+    const UniqueFd fd(::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (fd) remove_abandoned(fd.get());
+    return {};
+  }
+
+  void clean_root(int folder) {
+    if (folder == root.get() && !std::exchange(root_cleaned, true)) remove_abandoned(folder);
   }
 
   Result<void> link(int parent, const std::string& name, const TreeEntry& entry) {
@@ -217,17 +248,23 @@ struct TreeWriter::Impl {
   }
 
   Result<void> open_file_entry(int parent, const std::string& name, const TreeEntry& entry) {
-    if (parent == root.get() && !std::exchange(root_cleaned, true)) remove_abandoned(parent);
-    COVE_TRY(check_replaceable(parent, name, shown(entry)));
-    open = Open{.file = COVE_TRY(PartialFile::create(parent, temporary_names, shown(entry))),
-                .name = name,
-                .entry = {}};
+    clean_root(parent);
+    open = Open{.file = COVE_TRY(create_file(parent, name, shown(entry))), .name = name, .entry = {}};
     open->entry.set_path(entry.path());
     open->entry.set_mode(entry.mode());
     open->entry.set_mtime_ns(entry.mtime_ns());
     open->entry.set_size(entry.size());
     open->entry.set_stream(entry.stream());
     return {};
+  }
+
+  Result<PartialFile> create_file(int parent, const std::string& name, const std::string& shown_name) {
+    if (made) {
+      auto file = PartialFile::create_named(parent, name, shown_name);
+      if (file.ok() || file.error().code() != Code::kAlreadyExists) return file;
+    }
+    COVE_TRY(check_replaceable(parent, name, shown_name));
+    return PartialFile::create(parent, temporary_names, shown_name);
   }
 
   Result<void> data(const TreeData& piece) {
@@ -272,16 +309,23 @@ struct TreeWriter::Impl {
     return {};
   }
 
+  // Below `made`, or of all if there is none, the deepest first.
   Result<void> finish_folders() {
-    for (auto folder = folders.rbegin(); folder != folders.rend(); ++folder) {
-      const auto parts = COVE_TRY(components(folder->path));
-      const int parent = COVE_TRY(parent_of(parts));
-      const UniqueFd fd(
-          ::openat(parent, parts.back().c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-      if (!fd || ::fchmod(fd.get(), folder->mode) < 0) return Error::from_errno(errno, folder->path);
-      const timespec times[2] = {{0, UTIME_OMIT}, time_of(folder->mtime_ns)};
-      ::futimens(fd.get(), times);
+    const std::size_t first = made ? made->first_folder : 0;
+    for (; folders.size() > first; folders.pop_back()) {
+      const Folder& folder = folders.back();
+      const int fd = COVE_TRY(open_folder(COVE_TRY(components(folder.path))));
+      if (::fchmod(fd, folder.mode) < 0) return Error::from_errno(errno, folder.path);
+      const timespec times[2] = {{0, UTIME_OMIT}, time_of(folder.mtime_ns)};
+      ::futimens(fd, times);
     }
+    return {};
+  }
+
+  Result<void> publish_made() {
+    COVE_TRY(finish_folders());
+    COVE_TRY(made->folder.publish(made->parts.back(), made->shown));
+    made.reset();
     return {};
   }
 };
@@ -298,6 +342,7 @@ Result<TreeWriter> TreeWriter::create(const std::filesystem::path& destination, 
   const bool slash = plain.has_relative_path() && plain.filename().empty();
   if (slash) plain = plain.parent_path();
   impl->root.reset(::open(plain.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  impl->chain = FolderChain(impl->root.get());
   if (impl->root) return TreeWriter(std::move(impl));
   if (errno != ENOENT && errno != ENOTDIR) return Error::from_errno(errno, destination.string());
   if (into == TreeInto::kDirectory || slash) {
@@ -306,6 +351,7 @@ Result<TreeWriter> TreeWriter::create(const std::filesystem::path& destination, 
   }
   NamedPlace place = COVE_TRY(find_named_place(plain));
   impl->root = std::move(place.folder);
+  impl->chain = FolderChain(impl->root.get());
   impl->rename_to = std::move(place.name);
   impl->special_path = std::move(place.special);
   return TreeWriter(std::move(impl));
@@ -313,6 +359,7 @@ Result<TreeWriter> TreeWriter::create(const std::filesystem::path& destination, 
 
 Result<void> TreeWriter::apply(const OpContext& ctx, const TreeChunk& chunk) {
   for (const auto& item : chunk.items()) COVE_TRY(impl_->item(ctx, item));
+  if (chunk.has_totals()) impl_->ended = true;
   return {};
 }
 
@@ -326,6 +373,9 @@ Result<TreeTotals> TreeWriter::finish() {
     COVE_TRY(impl_->special->stream.finish().context(impl_->destination));
     impl_->totals.set_files(1);
   }
+  if (!impl_->ended)
+    return Error(Code::kDataLoss, impl_->destination + ": the copy ended before everything had arrived");
+  if (impl_->made) COVE_TRY(impl_->publish_made());
   COVE_TRY(impl_->finish_folders());
   return impl_->totals;
 }
