@@ -11,7 +11,8 @@
 #include <functional>
 #include <memory>
 
-#include "base/io.h"
+#include "base/strings.h"
+#include "base/unique_fd.h"
 #include "tree/tree_limits.h"
 
 namespace cove {
