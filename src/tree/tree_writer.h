@@ -1,8 +1,8 @@
 // TreeWriter: applies the chunks of read_tree below a destination. Used by both ends of a copy; one thread.
 // Hostile chunks cannot reach outside the destination: paths are checked, and every folder is opened without
-// following links. A file gets its name when it is complete, and so does a folder that the copy makes, with all
-// that is below it; what breaks off or has a wrong checksum never does. The destination itself may be a link to where the file is to be, or a device or pipe, which is
-// written into.
+// following links. A file gets its name when it is complete, and so does a folder that the copy makes, with
+// all that is below it; what breaks off or has a wrong checksum never does. The destination itself may be a
+// link to where the file is to be, or a device or pipe, which is written into.
 #pragma once
 
 #include <cstdint>
@@ -37,8 +37,8 @@ class TreeWriter {
 
   // kDataLoss: a checksum is wrong; kInvalidArgument: the chunk breaks the rules; kFailedPrecondition: a
   // device, pipe, socket or folder has the name of a file; kAborted: a new folder's name was taken meanwhile.
-  // After an error the writer is only fit to be destroyed, which removes what has no name yet. Failures of the reading side leave out their entry
-  // only. The context matters where a pipe's reader is slow.
+  // After an error the writer is only fit to be destroyed, which removes what has no name yet. Failures of
+  // the reading side leave out their entry only. The context matters where a pipe's reader is slow.
   Result<void> apply(const OpContext& ctx, const agent::v1::TreeChunk& chunk);
   // Sets the folders' modes and times, which writing into them would have changed, and gives the last new
   // folder its name. kDataLoss if the last file or the last chunk (that of the totals) is missing.
