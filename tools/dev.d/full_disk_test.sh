@@ -18,6 +18,15 @@ ln -s "$COVE_HOME/cache" "$home/cache"
 export COVE_HOME=$home
 fail() { echo "full disk: $1" >&2; cove status full >&2; exit 1; }
 
+# A home that is full already: nothing is begun, and the hint says which disk.
+tiny=$home/tiny
+mkdir "$tiny"
+mount -t tmpfs -o size=64k tmpfs "$tiny"
+head -c 65536 /dev/zero > "$tiny/ballast" 2>/dev/null || true
+if refusal=$(COVE_HOME=$tiny COVE_BACKEND=fake cove install none 2>&1); then refusal="it was made"; fi
+umount "$tiny"
+grep -q "^hint: the file system of $tiny is full (.* free): make room there" <<< "$refusal" || fail "install said: $refusal"
+
 cove up full -memory 1 -disk-size 8 -user tester
 cove exec -vm full -- sh -c 'head -c 150000000 /dev/urandom > big; sha256sum < big; sync' > "$home/sum" &
 writer=$!
