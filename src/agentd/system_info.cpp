@@ -39,11 +39,11 @@ std::string_view go_arch(std::string_view machine) {
 // The program that runs, which its file's name need not be any more. 2.7 MB take an emulated guest a tenth of
 // a second, hence once, and by the first who asks.
 const std::string& own_digest() {
-  static const std::string digest = [] {
+  static const std::string kDigest = [] {
     const auto program = read_file("/proc/self/exe", kMaxProgramBytes);
     return program.ok() ? sha256_hex(*program).substr(0, 12) : std::string(kUnknown);
   }();
-  return digest;
+  return kDigest;
 }
 
 }  // namespace
