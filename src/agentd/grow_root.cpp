@@ -15,6 +15,7 @@
 #include <system_error>
 
 #include "agentd/gpt.h"
+#include "base/ext4_growth.h"
 #include "base/files.h"
 #include "base/strings.h"
 
@@ -24,7 +25,6 @@ namespace {
 // Every file of sysfs claims to be a page long.
 constexpr std::size_t kMaxAttributeBytes = std::size_t{64} << 10U;
 constexpr long kExt4Magic = 0xef53;
-#define COVE_EXT4_IOC_RESIZE_FS _IOW('f', 16, std::uint64_t)
 
 Result<std::uint64_t> sysfs_number(const std::filesystem::path& path) {
   const auto value = parse_u64(trim(COVE_TRY(read_file(path, kMaxAttributeBytes))));
@@ -83,9 +83,8 @@ Result<GrowOutcome> grow_root(const OpContext& ctx) {
     return Error(Code::kUnimplemented, "/ is not an ext4 file system on a disk of its own");
   const std::uint64_t bytes = COVE_TRY(grow_device(ctx, sysfs));
   const UniqueFd mounted = COVE_TRY(open_file("/", O_RDONLY | O_DIRECTORY));
-  const std::uint64_t blocks = bytes / static_cast<std::uint64_t>(before.f_bsize);
-  if (::ioctl(mounted.get(), COVE_EXT4_IOC_RESIZE_FS, &blocks) < 0)
-    return Error::from_errno(errno, "growing the file system of /");
+  const UniqueFd device = COVE_TRY(open_file("/dev/" + sysfs.filename().string(), O_RDONLY));
+  COVE_TRY(grow_ext4(ctx, {mounted.get(), device.get(), bytes}).context("/"));
   struct statfs after {};
   if (::statfs("/", &after) < 0) return Error::from_errno(errno, "/");
   return GrowOutcome{

@@ -7,7 +7,7 @@ namespace cove {
 namespace {
 
 constexpr auto kCallLimit = std::chrono::seconds(30);
-constexpr auto kGrowLimit = std::chrono::minutes(5);
+constexpr auto kGrowLimit = std::chrono::minutes(30);
 constexpr auto kNetworkLimit = std::chrono::minutes(3);
 // In the guest, so that it travels with the disk: which user configuration was applied to it. A password that
 // was changed inside the guest is not set back at the next boot.

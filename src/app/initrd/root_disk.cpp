@@ -4,7 +4,6 @@
 #include <linux/blkpg.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
-#include <sys/statfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include <chrono>
 
 #include "base/clock.h"
+#include "base/ext4_growth.h"
 #include "base/files.h"
 #include "base/strings.h"
 
@@ -21,8 +21,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// ext4's own request, from fs/ext4/ext4.h: the new size in file system blocks.
-constexpr unsigned long kExt4ResizeFs = _IOW('f', 16, std::uint64_t);
 constexpr std::size_t kHeadBytes = kGptHeadSectors * kSectorBytes;
 
 Result<std::string> read_head(int fd) {
@@ -129,11 +127,7 @@ Result<Stretched> stretch_to_disk(const RootPartition& root) {
 Result<void> grow_file_system(const std::string& mount_point, const std::string& node) {
   const UniqueFd device = COVE_TRY(open_file(node, O_RDONLY));
   const UniqueFd root = COVE_TRY(open_file(mount_point, O_RDONLY | O_DIRECTORY));
-  struct statfs info {};
-  if (::fstatfs(root.get(), &info) != 0) return Error::from_errno(errno, mount_point);
-  std::uint64_t blocks = COVE_TRY(device_bytes(device.get())) / static_cast<std::uint64_t>(info.f_bsize);
-  if (::ioctl(root.get(), kExt4ResizeFs, &blocks) != 0) return Error::from_errno(errno, "resizing " + node);
-  return {};
+  return grow_ext4({}, {root.get(), device.get(), COVE_TRY(device_bytes(device.get()))});
 }
 
 }  // namespace cove::initrd
