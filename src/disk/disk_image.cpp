@@ -150,10 +150,9 @@ Result<void> DiskImage::grow(std::uint64_t bytes) {
     return {};
   }
   if (COVE_TRY(read_header(path_)).capacity_bytes() < bytes) {
-    return Error(Code::kUnimplemented,
-                 path_.string() + ": its tables have no room for " + format_bytes(bytes))
-        .hint("enlarge it with: qemu-img resize " + shell_quote(path_.string()) + " " +
-              std::to_string(bytes));
+    return Error(Code::kOutOfRange, path_.string() + " can grow to " +
+                                        format_bytes(COVE_TRY(read_header(path_)).capacity_bytes()) +
+                                        " only");
   }
   std::string field;
   for (unsigned shift = 64; shift > 0; shift -= 8)

@@ -92,7 +92,7 @@ TEST_F(DiskImageTest, GrowKeepsTheContent) {
   const DiskImage base = raw_base(8 * kMiB);
   DiskImage overlay = base.overlay_at(at("top")).value();
   run({"qemu-io", "-f", "qcow2", "-c", "write -P 0x61 1M 64k", overlay.path()});
-  ASSERT_TRUE(overlay.grow(3 * kGiB).ok());
+  ASSERT_TRUE(overlay.grow(16 * 1024 * kGiB).ok());
   run({"qemu-io", "-f", "qcow2", "-c", "read -P 0x61 1M 64k", "-c", "write -P 0x62 2G 64k", overlay.path()});
   run({"qemu-img", "check", "-q", "-f", "qcow2", overlay.path()});
   EXPECT_EQ(overlay.grow(kGiB).error().code(), Code::kOutOfRange);
@@ -104,7 +104,7 @@ TEST_F(DiskImageTest, GrowsWhatQemuMadeOnlyAsFarAsItsTablesReach) {
   EXPECT_TRUE(disk.grow(512 * kMiB).ok());
   const auto beyond = disk.grow(64 * kGiB);
   ASSERT_FALSE(beyond.ok());
-  EXPECT_NE(beyond.error().hint_text().find("qemu-img resize"), std::string::npos);
+  EXPECT_EQ(beyond.error().code(), Code::kOutOfRange);
   run({"qemu-img", "check", "-q", "-f", "qcow2", disk.path()});
 }
 

@@ -103,8 +103,7 @@ Result<Qcow2Layout> encode_qcow2(std::uint64_t virtual_bytes, std::string_view b
   }
   // Clusters: 0 header, 1 refcount table, 2 its only block (good for 2 GiB of metadata and data), 3.. L1.
   constexpr std::uint64_t kPerL1 = std::uint64_t{1} << (2 * kClusterBits - 3);
-  const std::uint64_t needed = (virtual_bytes + kPerL1 - 1) / kPerL1;
-  const std::uint64_t l1_entries = std::max(needed, kCluster / 8);
+  constexpr std::uint64_t l1_entries = kMaxDiskBytes / kPerL1;  // holes in the file until they are used
   const std::uint64_t l1_clusters = (l1_entries * 8 + kCluster - 1) / kCluster;
   const std::uint64_t used = 3 + l1_clusters;
 

@@ -35,7 +35,7 @@ struct Qcow2Layout {
   std::string head;              // goes to the file's beginning
   std::uint64_t file_bytes = 0;  // the file's length: what is not in `head` reads as zeros
 };
-// An empty disk, over a backing file if one is named. The L1 table has room for 4 TiB at least.
+// An empty disk, over a backing file if one is named. The L1 table has room for kMaxDiskBytes.
 // kInvalidArgument: size not a multiple of 512 or beyond 16 TiB, name too long.
 Result<Qcow2Layout> encode_qcow2(std::uint64_t virtual_bytes, std::string_view backing_file,
                                  std::string_view backing_format);
