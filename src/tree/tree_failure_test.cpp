@@ -5,7 +5,7 @@
 
 #include "base/files.h"
 #include "proto/cove_agent.pb.h"
-#include "tree/testing/as_nobody.h"
+#include "base/testing/as_nobody.h"
 #include "tree/tree_failure.h"
 #include "tree/tree_hash.h"
 #include "tree/tree_reader.h"

@@ -13,7 +13,7 @@
 #include "base/io.h"
 #include "proto/cove_agent.pb.h"
 #include "tree/partial_folder.h"
-#include "tree/testing/as_nobody.h"
+#include "base/testing/as_nobody.h"
 #include "tree/tree_failure.h"
 #include "tree/tree_hash.h"
 #include "tree/tree_reader.h"

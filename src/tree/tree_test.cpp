@@ -54,7 +54,7 @@ class TreeTest : public ::testing::Test {
 
 TEST_F(TreeTest, CopiesModesTimesLinksHolesAndEmptyThings) {
   shell(
-      R"(mkdir -p src/deep/er src/empty; echo hello > src/a; : > src/nothing; chmod 4750 src/a; chmod 500 src/deep/er
+      R"(mkdir -p src/deep/er src/empty; echo hello > src/a; : > src/nothing; chmod 750 src/a; chmod 500 src/deep/er
            head -c 3000000 /dev/urandom > src/deep/big; ln -s ../a src/deep/link; ln -s /nowhere src/dangling
            truncate -s 50M src/sparse; printf x | dd of=src/sparse bs=1 seek=30000000 conv=notrunc status=none
            touch -d '2001-02-03 04:05:06.789' src/a src/deep; mkdir dst)");
@@ -65,6 +65,19 @@ TEST_F(TreeTest, CopiesModesTimesLinksHolesAndEmptyThings) {
   EXPECT_EQ(totals->files(), 4U);
   EXPECT_EQ(totals->symlinks(), 2U);
   EXPECT_LT(*allocated_bytes(path("dst/src/sparse")), 2U << 20U);
+}
+
+// Whoever copies owns the copy: what another one wrote must not run as him.
+TEST_F(TreeTest, NoCopyRunsAsItsNewOwner) {
+  shell("mkdir -p src/sub dst; echo x > src/f; chmod 6755 src/f; chmod 7775 src/sub");
+  ASSERT_TRUE(copy({{path("src"), "src"}, {path("src/f"), "f"}},
+                   std::move(TreeWriter::create(path("dst"), TreeInto::kDirectory)).value())
+                  .ok());
+  for (const auto& [name, mode] : {std::pair("src/f", 0755U), {"f", 0755U}, {"src/sub", 01775U}}) {
+    struct stat status {};
+    ASSERT_EQ(::stat(path(std::string("dst/") + name).c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 07777U, mode) << name;
+  }
 }
 
 TEST_F(TreeTest, AMissingDestinationIsTheNewName) {

@@ -32,6 +32,9 @@ using agent::v1::TreeTotals;
 namespace {
 
 constexpr std::size_t kMaxPath = 16384;
+// Set-user-ID and set-group-ID say as whom a program runs; who copies it owns it, and shall not lend that to
+// whoever wrote it.
+constexpr std::uint32_t kKeptMode = 01777;
 
 Error bad_chunk(const std::string& why) { return Error(Code::kInvalidArgument, "copy stream: " + why); }
 
@@ -186,7 +189,7 @@ struct TreeWriter::Impl {
     if (made && parts.size() == made->parts.size()) return {};  // a second source of its name
     const int parent = COVE_TRY(open_folder({parts.begin(), parts.end() - 1}));
     COVE_TRY(made ? make_inside(parent, parts.back(), entry) : make_or_merge(parent, parts, entry));
-    folders.push_back({join(parts, "/"), entry.mode() & 07777U, entry.mtime_ns()});
+    folders.push_back({join(parts, "/"), entry.mode() & kKeptMode, entry.mtime_ns()});
     return {};
   }
 
@@ -295,7 +298,7 @@ struct TreeWriter::Impl {
   Result<void> close_file() {
     const TreeEntry& entry = open->entry;
     const int fd = open->file.fd();
-    if (::fchmod(fd, entry.mode() & 07777U) < 0) return Error::from_errno(errno, entry.path());
+    if (::fchmod(fd, entry.mode() & kKeptMode) < 0) return Error::from_errno(errno, entry.path());
     if (!entry.stream()) {
       const timespec times[2] = {{0, UTIME_OMIT}, time_of(entry.mtime_ns())};
       ::futimens(fd, times);
