@@ -183,7 +183,8 @@ Result<WaitOutcome> ask_wait(const OpContext& ctx, const VmDirectory& vm, std::s
     auto client = ControlClient::connect(ctx.with_deadline(deadline), vm);
     if (!client.ok()) {
       // A supervisor that is starting has its lock before its socket.
-      if (!vm.observe().has_supervisor()) return std::move(client).error();
+      const bool denied = client.error().code() == Code::kPermissionDenied;
+      if (denied || !vm.observe().has_supervisor()) return std::move(client).error();
       if (deadline.expired()) return WaitOutcome{.missing = {"process"}};
       COVE_TRY(clock.sleep(ctx, std::chrono::milliseconds(20)));
       continue;

@@ -113,6 +113,7 @@ Result<Stopped> stop_vm(const OpContext& ctx, const VmDirectory& vm, StopMode mo
     if (!vm.observe().holder) return stopped;
     const auto code = asked.error().code();
     if (code == Code::kCancelled) return interrupted_stop(vm, mode, patience);
+    if (code == Code::kPermissionDenied) return std::move(asked).error();
     if (mode == StopMode::kAsk && code != Code::kDeadlineExceeded) {
       return std::move(asked)
           .context("stopping vm \"" + vm.name().str() + "\"")

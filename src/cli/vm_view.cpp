@@ -79,7 +79,13 @@ void ask_supervisor(const OpContext& ctx, VmView& view) {
   // One that starts has its lock before its socket.
   const bool silent = live.error().code() == Code::kDeadlineExceeded;
   if (!silent && view.seen.state == MachineState::kStarting) return;
-  view.silent = true;
+  if (live.error().code() == Code::kPermissionDenied) {
+    view.advice = live.error().hint_text();
+    view.seen.reason = live.error().message();
+    return;
+  }
+  const auto& name = view.directory.name().str();
+  view.advice = "what it does: cove logs -supervisor " + name + "\nend it by force: cove stop -force " + name;
   view.seen.reason = "its supervisor (pid " + std::to_string(view.seen.holder->pid) + ") does not " +
                      (silent ? "answer" : "listen");
 }

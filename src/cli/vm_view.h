@@ -16,7 +16,7 @@ struct VmView {
   std::optional<LiveStatus> live;
   std::optional<std::uint64_t> disk_allocated_bytes;
   bool current = false;
-  bool silent = false;  // it has a supervisor that does not answer; state() is what it said last
+  std::string advice{};  // it has a supervisor that does not tell; state() is what it said last
 
   MachineState state() const { return live ? live->state : seen.state; }
   std::string reason() const { return live ? live->reason : seen.reason; }

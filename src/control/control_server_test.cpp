@@ -327,39 +327,6 @@ TEST_F(ControlServerTest, ConnectionBecomesBytes) {
 }
 
 // A refused or missing socket says nothing by itself: the run lock and the files tell what the VM is doing.
-TEST_F(ControlServerTest, DialErrorsSayWhatTheVmIsDoing) {
-  const auto failure = [&] {
-    return ControlClient::connect(OpContext{}.with_timeout(std::chrono::seconds(5)), vm_).error();
-  };
-  VmConfig config;
-  config.root_disk = new_object_id();
-  ASSERT_TRUE(vm_.save_config(config).ok());
-  ASSERT_TRUE(make_directories(vm_.home().disk_node(config.root_disk).parent_path()).ok());
-  ASSERT_TRUE(write_file_atomic(vm_.home().disk_node(config.root_disk), "disk").ok());
-  EXPECT_EQ(failure().message(), "vm \"vm\" is not running");
-  EXPECT_EQ(failure().hint_text(), "start it: cove up vm");
-
-  { const UniqueFd stale = listen_unix(vm_.control_socket(), 1).value(); }
-  EXPECT_EQ(failure().message(), "vm \"vm\" is not running");
-  ASSERT_TRUE(vm_.begin_session().ok());
-  ASSERT_TRUE(vm_.end_session_crashed({.reason = "QEMU ended"}).ok());
-  EXPECT_EQ(failure().message(), "vm \"vm\" is not running: it crashed: QEMU ended");
-  EXPECT_EQ(failure().code(), Code::kFailedPrecondition);
-
-  const auto lock = vm_.lock("supervisor");
-  ASSERT_TRUE(lock.ok());
-  EXPECT_NE(failure().message().find("is starting or ending: its supervisor (pid "), std::string::npos);
-  EXPECT_EQ(failure().code(), Code::kUnavailable);
-
-  // One that listens but never accepts; its backlog is full.
-  const UniqueFd deaf = listen_unix(vm_.control_socket(), 0).value();
-  const UniqueFd first = dial();
-  const auto silent =
-      ControlClient::connect(OpContext{}.with_timeout(std::chrono::milliseconds(50)), vm_).error();
-  EXPECT_NE(silent.message().find("does not answer: its supervisor (pid "), std::string::npos);
-  EXPECT_EQ(silent.code(), Code::kDeadlineExceeded);
-}
-
 TEST_F(ControlServerTest, DrainingAnswersWhatIsUnderWayAndTakesNothingNew) {
   start();
   const UniqueFd idle = dial();

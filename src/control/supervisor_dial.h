@@ -16,7 +16,8 @@ Error silent_error(const VmDirectory& vm, const LockNote& supervisor);
 
 // `socket` is vm.control_socket() or vm.agent_socket(). Who holds the run lock decides what an error says:
 // nobody: kFailedPrecondition, the VM is stopped, crashed, unfinished or broken (kNotFound: it is not there);
-// a supervisor: kUnavailable while it has no socket yet or no more, kDeadlineExceeded if it does not accept.
+// a supervisor: kUnavailable while it has no socket yet or no more, kDeadlineExceeded if it does not accept,
+// kPermissionDenied if another user started it.
 Result<UniqueFd> dial_supervisor(const OpContext& ctx, const VmDirectory& vm,
                                  const std::filesystem::path& socket);
 

@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include "base/files.h"
-#include "proto/cove_agent.pb.h"
 #include "base/testing/as_nobody.h"
+#include "proto/cove_agent.pb.h"
 #include "tree/tree_failure.h"
 #include "tree/tree_hash.h"
 #include "tree/tree_reader.h"

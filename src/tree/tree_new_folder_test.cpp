@@ -11,9 +11,9 @@
 
 #include "base/files.h"
 #include "base/io.h"
+#include "base/testing/as_nobody.h"
 #include "proto/cove_agent.pb.h"
 #include "tree/partial_folder.h"
-#include "base/testing/as_nobody.h"
 #include "tree/tree_failure.h"
 #include "tree/tree_hash.h"
 #include "tree/tree_reader.h"

@@ -67,9 +67,7 @@ std::string crash_text(const CrashRecord& crash) {
 
 std::string advice(const VmView& view) {
   const auto& name = view.directory.name();
-  if (view.silent)
-    return "what it does: cove logs -supervisor " + name.str() + "\nend it by force: cove stop -force " +
-           name.str();
+  if (!view.advice.empty()) return view.advice;
   return view.live ? view.live->hint : next_step(name, view.seen);
 }
 
