@@ -12,7 +12,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using std::chrono::milliseconds;
-using std::chrono::seconds;
 
 constexpr std::size_t kLinesKept = 60;
 constexpr std::size_t kLineLimit = 4096;
@@ -77,11 +76,11 @@ class Output {
   std::deque<std::string> lines_;
 };
 
-void end_gently(Process& process) {
+void end_gently(Process& process, const EndPatience& patience) {
   process.signal_group(SIGTERM);
-  if (process.wait({{}, Deadline::after(seconds(20))}).ok()) return;
+  if (process.wait({{}, Deadline::after(patience.asked)}).ok()) return;
   process.signal_group(SIGKILL);
-  static_cast<void>(process.wait({{}, Deadline::after(seconds(5))}));
+  static_cast<void>(process.wait({{}, Deadline::after(patience.forced)}));
 }
 
 Result<void> watch(const OpContext& ctx, int fd, const fs::path& temporary, Output& output,
@@ -164,6 +163,7 @@ Result<void> run_bootstrap(const OpContext& ctx, const BootstrapJob& job, Progre
   options.environment = job.environment;
   options.working_directory = "/";
   options.descriptors = {{1, write_end.get()}, {2, write_end.get()}, {kDiskDescriptor, job.disk_fd}};
+  if (job.lock_fd >= 0) options.descriptors.push_back({kLockDescriptor, job.lock_fd});
   options.session = SpawnOptions::Session::kNewGroup;
   options.parent_death_signal = SIGTERM;
   Process process = COVE_TRY(Process::spawn(options));
@@ -171,7 +171,7 @@ Result<void> run_bootstrap(const OpContext& ctx, const BootstrapJob& job, Progre
   Output output(progress);
   auto watched = watch(ctx, read_end.get(), job.temporary, output, progress);
   if (!watched.ok()) {
-    end_gently(process);
+    end_gently(process, job.patience);
     return watched;
   }
   const ExitStatus status = COVE_TRY(process.wait(ctx));

@@ -11,12 +11,21 @@
 
 namespace cove {
 
+// How long mmdebstrap may take to end.
+struct EndPatience {
+  std::chrono::milliseconds asked = std::chrono::seconds(20);  // after SIGTERM: dpkg finishes its step first
+  std::chrono::milliseconds forced = std::chrono::seconds(5);  // after SIGKILL
+};
+
 struct BootstrapJob {
   std::vector<std::string> argv;
   std::vector<std::string> environment;
   std::filesystem::path temporary;  // its TMPDIR: watched for downloaded packages
   int disk_fd = -1;                 // becomes descriptor kDiskDescriptor of the hooks
+  int lock_fd = -1;                 // of `temporary`, held until its last process ends; -1: none
+  EndPatience patience{};
 };
+inline constexpr int kLockDescriptor = 8;
 inline constexpr int kDiskDescriptor = 9;
 
 // The user's name for what mmdebstrap says it does now; empty for lines that are no phase.

@@ -13,6 +13,7 @@
 #include "catalog/apt_sources.h"
 #include "catalog/boot_disk.h"
 #include "catalog/bootstrap.h"
+#include "catalog/build_folder.h"
 #include "catalog/guest_files.h"
 #include "format/gpt.h"
 #include "format/sha256.h"
@@ -118,7 +119,7 @@ Result<void> check_space(const DebianBuildOptions& options, GuestKernel kernel) 
 }
 
 // PATH with the sbin folders, as ordinary users lack them; a C locale, because lines are read.
-std::vector<std::string> child_environment(const DebianBuildOptions& options, const fs::path& temporary) {
+std::vector<std::string> child_environment(const DebianBuildOptions& options) {
   std::vector<std::string> environment;
   std::string path = "/usr/local/bin:/usr/bin:/bin";
   for (const std::string& entry : options.environment) {
@@ -130,7 +131,6 @@ std::vector<std::string> child_environment(const DebianBuildOptions& options, co
     environment.push_back(entry);
   }
   environment.push_back("PATH=" + path + ":/usr/local/sbin:/usr/sbin:/sbin");
-  environment.push_back("TMPDIR=" + temporary.string());
   environment.push_back("LC_ALL=C.UTF-8");
   return environment;
 }
@@ -176,13 +176,14 @@ std::vector<std::string> bootstrap_argv(const GuestSettings& settings, const fs:
 }
 
 Result<std::vector<GuestFile>> all_files(const DebianBuildOptions& options, const GuestSettings& settings) {
+  // Read before the braces: GCC 12 forgets to destroy what stands in them when a COVE_TRY there returns.
+  std::string agent = COVE_TRY(read_file(options.agent, kMaxProgramBytes));
+  std::string initrd = COVE_TRY(read_file(options.initrd_program, kMaxProgramBytes));
+  std::string unit = COVE_TRY(read_file(options.agent_unit));
   std::vector<GuestFile> files = guest_files(settings);
-  files.push_back(
-      {"usr/local/bin/cove-agent", 0755, COVE_TRY(read_file(options.agent, kMaxProgramBytes)), {}});
-  files.push_back(
-      {"usr/lib/cove/cove-initrd", 0755, COVE_TRY(read_file(options.initrd_program, kMaxProgramBytes)), {}});
-  files.push_back(
-      {"etc/systemd/system/cove-agent.service", 0644, COVE_TRY(read_file(options.agent_unit)), {}});
+  files.push_back({"usr/local/bin/cove-agent", 0755, std::move(agent), {}});
+  files.push_back({"usr/lib/cove/cove-initrd", 0755, std::move(initrd), {}});
+  files.push_back({"etc/systemd/system/cove-agent.service", 0644, std::move(unit), {}});
   return files;
 }
 
@@ -190,7 +191,21 @@ std::string recipe_of(const GuestSettings& settings, const std::vector<GuestFile
   return sha256_hex(join(guest_packages(settings), ",") + tar_of(files) + guest_command_line(settings, ""));
 }
 
+Error left_behind(const Error& failure, const fs::path& place) {
+  std::string hint = failure.hint_text();
+  if (!hint.empty()) hint += "\n";
+  return Error(failure.code(), failure.message())
+      .hint(hint + "left behind, for the next build to remove: " + place.string());
+}
+
 }  // namespace
+
+struct DebianBuilder::Plan {
+  const GuestSettings& settings;
+  const std::vector<AptSource>& sources;
+  const std::string& recipe;
+  const BuildFolder& folder;
+};
 
 DebianBuilder::DebianBuilder(DebianBuildOptions options) : options_(std::move(options)) {}
 
@@ -231,13 +246,21 @@ Result<CachedImage> DebianBuilder::build_locked(const OpContext& ctx, Progress& 
   const HostSources host = COVE_TRY(host_sources(ctx, options_));
   settings.apt_proxy = host.proxy;
   COVE_TRY(check_space(options_, settings.kernel));
+  const auto environment = child_environment(options_);
+  BuildFolder::remove_abandoned(options_.temporary, environment);
+  BuildFolder temporary = COVE_TRY(BuildFolder::create(options_.temporary, environment));
+  auto image = assemble(ctx, progress, {settings, host.sources, recipe, temporary});
+  const fs::path place = temporary.path();
+  const auto removed = temporary.remove();
+  if (image.ok() || removed.ok()) return image;
+  return left_behind(image.error(), place);
+}
+
+Result<CachedImage> DebianBuilder::assemble(const OpContext& ctx, Progress& progress, const Plan& given) {
+  const GuestSettings& settings = given.settings;
   const ImageCache cache(options_.home);
   const TempDir scratch = COVE_TRY(cache.scratch(options_.ref));
   TempDir result = COVE_TRY(cache.scratch(options_.ref));
-  const TempDir temporary = COVE_TRY(TempDir::create(options_.temporary, "cove-build-"));
-  // mmdebstrap's folder inside belongs to a mapped user, who has to get there.
-  if (::chmod(temporary.path().c_str(), 0711) != 0)
-    return Error::from_errno(errno, temporary.path().string());
 
   BootDiskPlan plan;
   plan.arch = settings.arch;
@@ -245,14 +268,20 @@ Result<CachedImage> DebianBuilder::build_locked(const OpContext& ctx, Progress& 
   const fs::path disk = result.path() / "disk.raw";
   COVE_TRY(create_boot_disk(disk, plan));
   std::string sources;
-  for (const AptSource& source : host.sources) sources += source.line() + "\n";
+  for (const AptSource& source : given.sources) sources += source.line() + "\n";
   COVE_TRY(write_file_atomic(scratch.path() / "sources.list", sources));
   const auto files = COVE_TRY(all_files(options_, settings));
   COVE_TRY(write_file_atomic(scratch.path() / "guest.tar", tar_of(files)));
   {
     const UniqueFd disk_fd = COVE_TRY(open_file(disk, O_RDWR));
-    const BootstrapJob job{bootstrap_argv(settings, scratch.path(), plan),
-                           child_environment(options_, temporary.path()), temporary.path(), disk_fd.get()};
+    const fs::path& temporary = given.folder.path();
+    auto environment = child_environment(options_);
+    environment.push_back("TMPDIR=" + temporary.string());
+    const BootstrapJob job{.argv = bootstrap_argv(settings, scratch.path(), plan),
+                           .environment = std::move(environment),
+                           .temporary = temporary,
+                           .disk_fd = disk_fd.get(),
+                           .lock_fd = given.folder.lock_fd()};
     COVE_TRY(run_bootstrap(ctx, job, progress));
   }
   progress.step("making the boot partition");
@@ -263,7 +292,7 @@ Result<CachedImage> DebianBuilder::build_locked(const OpContext& ctx, Progress& 
   manifest.disk_bytes = plan.bytes;
   manifest.command_line = guest_command_line(settings, plan.root_guid);
   manifest.agent_sha256 = sha256_hex(COVE_TRY(read_file(options_.agent, kMaxProgramBytes)));
-  manifest.recipe_sha256 = recipe;
+  manifest.recipe_sha256 = given.recipe;
   for (const char* name : {"vmlinuz", "initrd.img"}) {
     COVE_TRY(rename_durably(scratch.path() / name, result.path() / name));
   }

@@ -1,7 +1,6 @@
 #include "cli/fetch_lines.h"
 
 #include "base/json.h"
-#include "control/line_reader.h"
 
 namespace cove {
 namespace {
@@ -31,10 +30,11 @@ Result<void> take_fetch_line(std::string_view line, Progress& progress) {
   return error;
 }
 
-Result<void> read_fetch_lines(const OpContext& ctx, int fd, Progress& progress) {
-  LineReader reader(kMaxFetchLine);
+FetchLines::FetchLines(int fd) : fd_(fd), reader_(kMaxFetchLine) {}
+
+Result<void> FetchLines::read(const OpContext& ctx, Progress& progress) {
   Result<void> told;
-  while (auto line = COVE_TRY(reader.next(ctx, fd))) {
+  while (auto line = COVE_TRY(reader_.next(ctx, fd_))) {
     auto taken = take_fetch_line(*line, progress);
     // The rest is read as well: a writer must not be stopped by a full pipe.
     if (!taken.ok() && told.ok()) told = std::move(taken);

@@ -11,7 +11,8 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "base/strings.h"
-#include "cli/fetch_lines.h"
+#include "catalog/debian_builder.h"
+#include "cli/fetch_end.h"
 #include "format/sha256.h"
 
 namespace cove {
@@ -59,14 +60,10 @@ Result<void> run_fetch(const OpContext& ctx, const Environment& env, const Image
   log_debug("starting the image builder", {{"command", join(options.argv, " ")}});
   auto child = COVE_TRY(Process::spawn(options));
   write_end.reset();
-  auto told = read_fetch_lines(ctx, read_end.get(), progress);
-  if (!told.ok() && told.error().code() == Code::kCancelled) {
-    // It removes its scratch folder; only if that takes too long it is killed with its children.
-    child.signal_group(SIGTERM);
-    OpContext unhurried;
-    if (!child.wait(unhurried.with_timeout(std::chrono::seconds(10))).ok()) child.signal_group(SIGKILL);
-    return told;
-  }
+  FetchLines lines(read_end.get());
+  auto told = lines.read(ctx, progress);
+  if (!told.ok() && told.error().code() == Code::kCancelled)
+    return end_fetch(child, lines, kBuildCancelLimit, progress, std::move(told).error());
   const auto status = COVE_TRY(child.wait(ctx));
   if (!told.ok()) return told;
   if (status.success()) return {};

@@ -161,9 +161,10 @@ void report(Invocation& inv, const Up& up) {
 // Shows progress, and remembers where it is.
 class Phases final : public Progress {
  public:
-  explicit Phases(int err) : shown_(make_progress(err)) {}
+  Phases(int err, CancelToken cancel) : shown_(make_progress(err)), cancel_(std::move(cancel)) {}
   void step(std::string_view what) override {
-    now_ = what;
+    // What is tidied up after a cancel is not what was interrupted.
+    if (!cancel_.cancelled()) now_ = what;
     if (shown_) shown_->step(what);
   }
   void amount(std::uint64_t done, std::uint64_t total) override {
@@ -175,6 +176,7 @@ class Phases final : public Progress {
 
  private:
   std::unique_ptr<Progress> shown_;
+  CancelToken cancel_;
   std::string now_;
 };
 
@@ -202,7 +204,7 @@ Result<Up> bring_up(Invocation& inv, const Wanted& wanted, Phases& phases) {
 }
 
 // After Ctrl-C: where it was, and what is there now.
-Error interrupted(const VmDirectory& vm, const std::string& phase) {
+Error interrupted(const VmDirectory& vm, const std::string& phase, const Error& why) {
   const auto& name = vm.name().str();
   const auto seen = vm.observe();
   std::string rest = " is made and does not run";
@@ -217,6 +219,7 @@ Error interrupted(const VmDirectory& vm, const std::string& phase) {
     rest = " is left running";
     hint += "\nor stop it: cove stop " + name;
   }
+  if (!why.hint_text().empty()) hint += "\n" + why.hint_text();
   return Error(Code::kCancelled, "interrupted while it was " + phase + "; vm \"" + name + "\"" + rest)
       .hint(hint);
 }
@@ -233,10 +236,10 @@ Result<int> run_up(Invocation& inv) {
   const auto has = kept ? vm.load_config() : Result<VmConfig>(VmConfig());
   wanted.config = COVE_TRY(config_from_flags(inv, kept ? AskPassword::kNever : AskPassword::kIfWanted,
                                              has.ok() ? has->user.password_hash : std::string()));
-  Phases phases(inv.env.err);
+  Phases phases(inv.env.err, inv.env.cancel);
   auto up = bring_up(inv, wanted, phases);
   phases.hide();
-  if (!up.ok() && up.error().code() == Code::kCancelled) return interrupted(vm, phases.now());
+  if (!up.ok() && up.error().code() == Code::kCancelled) return interrupted(vm, phases.now(), up.error());
   report(inv, COVE_TRY(std::move(up)));
   return 0;
 }
