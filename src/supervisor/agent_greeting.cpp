@@ -96,6 +96,7 @@ void provision(const OpContext& ctx, GuestAgentClient& agent, const GreetingOpti
   facts.miss(fact::kClock, "being set");
   if (facts.knows(fact::kUser)) facts.miss(fact::kUser, "user " + options.user.name + " is being made");
   facts.miss(fact::kDisk, "not known yet: its file system is being grown to the disk");
+  if (facts.knows(fact::kNetwork)) facts.miss(fact::kNetwork, "not known yet: looked at after the disk");
   greeting.settle(fact::kClock, agent.set_clock(ctx.with_timeout(kCallLimit)), "set to the host's");
   if (auto named = agent.set_hostname(ctx.with_timeout(kCallLimit), options.hostname); !named.ok()) {
     log_warn("setting the host name failed", {{"reason", named.error().message()}});

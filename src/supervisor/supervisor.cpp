@@ -117,7 +117,9 @@ Result<void> Supervisor::prepare() {
   facts_ = std::make_unique<FactBoard>(fact_names_for(greeting));
   relay_ = std::make_unique<LoopThread>("relay");
   ConsoleHub::Handlers handlers;
-  handlers.on_first_output = [this] { facts_->meet(fact::kKernel, "the serial console has spoken"); };
+  handlers.on_first_output = [this] {
+    if (!facts_->met(fact::kKernel)) facts_->meet(fact::kKernel, "the serial console has spoken");
+  };
   handlers.on_panic = [this](const std::string& reason) {
     loop_->post([this, reason] { console_panicked(reason); });
   };
