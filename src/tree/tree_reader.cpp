@@ -35,6 +35,11 @@ std::int64_t mtime_of(const struct stat& status) {
   return std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
 }
 
+const char* kind_of(const struct stat& status) {
+  if (S_ISFIFO(status.st_mode)) return "pipe";
+  return S_ISSOCK(status.st_mode) ? "socket" : "device";
+}
+
 class Reader {
  public:
   Reader(const OpContext& ctx, const TreeEmit& emit, const TreeCount& count)
@@ -44,6 +49,10 @@ class Reader {
     source_ = &source;
     struct stat status {};
     if (::stat(source.path.c_str(), &status) < 0) return failed(system_error(source.name));
+    if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
+      return failed(Error(Code::kFailedPrecondition, shown(source.name) + " is a " + kind_of(status) +
+                                                         ", which has no content to copy"));
+    }
     return entry(AT_FDCWD, source.path.string(), source.name, status, 0);
   }
 

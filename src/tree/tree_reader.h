@@ -1,6 +1,7 @@
 // read_tree: turns files, folders and links into chunks of proto/cove_agent.proto, in the order TreeWriter
 // wants. Used by both ends of a copy. Any thread; it holds one descriptor per folder level and one buffer.
-// What cannot be read becomes a failure in the chunks, and the reading goes on.
+// What cannot be read becomes a failure in the chunks, and the reading goes on; so does a source that has no
+// content (a pipe, socket or device), whereas one inside a folder is only counted as skipped.
 #pragma once
 
 #include <cstdint>
