@@ -1,6 +1,7 @@
 #include <array>
 
 #include "base/files.h"
+#include "base/io.h"
 #include "cli/agent_call.h"
 #include "cli/commands/commands.h"
 #include "cli/image_supply.h"
@@ -20,7 +21,7 @@ namespace cove {
 namespace {
 
 constexpr std::array<FlagSpec, 5> kOwnFlags{{
-    {"setup-script", FlagKind::kText, "FILE", "run each line of this file in the VM, in order", ""},
+    {"setup-script", FlagKind::kText, "FILE", "run each line of this file (or -) in the VM, in order", ""},
     {"timeout", FlagKind::kDuration, "TIME", "how long the VM may take to answer", "5m"},
     {"force", FlagKind::kSwitch, "", "delete a VM of this name first, with its disk", ""},
     {"detach", FlagKind::kSwitch, "", "", ""},
@@ -36,6 +37,8 @@ constexpr auto make_flags() {
 }
 constexpr auto kUpFlags = make_flags();
 
+constexpr std::size_t kMaxScript = std::size_t{16} << 20U;
+
 struct Setup {
   std::string text;
   std::vector<SetupLine> lines;
@@ -46,7 +49,13 @@ Result<Setup> load_setup(Invocation& inv) {
   const auto file = inv.flags.text("setup-script");
   if (file.empty()) return Setup{};
   Setup setup;
-  setup.text = COVE_TRY(read_file(inv.env.working_directory / file).context("-setup-script"));
+  if (file == "-") {
+    if (inv.flags.text("password-file") == "-" || inv.flags.text("password") == "-")
+      return inv.usage("standard input cannot be both the setup script and the password");
+    setup.text = COVE_TRY(read_to_end(inv.context(), inv.env.in, kMaxScript).context("-setup-script"));
+  } else {
+    setup.text = COVE_TRY(read_file(inv.env.working_directory / file, kMaxScript).context("-setup-script"));
+  }
   setup.lines = COVE_TRY(parse_setup_script(setup.text).context(file));
   return setup;
 }
@@ -103,32 +112,37 @@ Result<void> wait_until_usable(Invocation& inv, const VmDirectory& vm, Progress&
   return {};
 }
 
+enum class ScriptRun : unsigned char { kNo, kYes };
+
 // What has been done is kept beside the VM, so that a re-run does not do it twice.
-Result<void> apply_setup(Invocation& inv, const VmDirectory& vm, const Setup& setup) {
-  if (setup.lines.empty()) return {};
+Result<ScriptRun> apply_setup(Invocation& inv, const VmDirectory& vm, const Setup& setup) {
+  if (setup.lines.empty()) return ScriptRun::kNo;
   const auto done = vm.path() / "setup-script.done";
   if (const auto before = read_file(done); before.ok() && *before == setup.text) {
     inv.out.note("setup script: done before");
-    return {};
+    return ScriptRun::kNo;
   }
   const auto identity = identity_for("", COVE_TRY(vm.load_config()));
   const auto agent = COVE_TRY(connect_agent(inv.context(), vm, std::chrono::seconds(60)));
   auto env = inv.env;
   if (inv.json()) env.out = env.err;  // standard output is for the one object
   COVE_TRY(run_setup_script(inv.context(), env, *agent, identity.realm, setup.lines));
-  return write_file_atomic(done, setup.text, 0600);
+  COVE_TRY(write_file_atomic(done, setup.text, 0600));
+  return ScriptRun::kYes;
 }
 
 struct Up {
   VmDirectory vm;
   Creation creation;
   Before before;
+  ScriptRun script;
 };
 
 std::string farewell(const Up& up, const VmView& view) {
   const auto& name = up.vm.name().str();
   const auto named = name == "default" ? std::string() : " -vm " + name;
-  const char* how = up.before == Before::kUp       ? " is already up"
+  const bool set_up = up.script == ScriptRun::kYes;
+  const char* how = up.before == Before::kUp ? (set_up ? " was up, and is set up now" : " is already up")
                     : up.before == Before::kPaused ? " was paused and runs again"
                                                    : " is up";
   auto text = name + how + ". Try:\n" +
@@ -150,8 +164,9 @@ void report(Invocation& inv, const Up& up) {
   const auto view = look_at(inv.context(), up.vm);
   if (!inv.json()) return inv.out.print_line(farewell(up, view));
   auto json = to_json(view);
+  const char* unchanged = up.script == ScriptRun::kYes ? "set up" : "nothing";
   const char* done = up.creation != Creation::kWasThere ? "made"
-                     : up.before == Before::kUp         ? "nothing"
+                     : up.before == Before::kUp         ? unchanged
                      : up.before == Before::kPaused     ? "resumed"
                                                         : "started";
   json.set("done", done);
@@ -199,8 +214,8 @@ Result<Up> bring_up(Invocation& inv, const Wanted& wanted, Phases& phases) {
   phases.hide();
   if (!created.hint.empty()) inv.out.note(created.hint);
   phases.step("running the setup script");
-  COVE_TRY(apply_setup(inv, created.directory, wanted.setup));
-  return Up{created.directory, created.how, before};
+  const auto script = COVE_TRY(apply_setup(inv, created.directory, wanted.setup));
+  return Up{created.directory, created.how, before, script};
 }
 
 // After Ctrl-C: where it was, and what is there now.
