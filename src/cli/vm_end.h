@@ -12,7 +12,8 @@ namespace cove {
 Result<void> wait_released(const OpContext& ctx, const VmDirectory& vm);
 
 // For a conversation with a VM that broke off (kUnavailable, kAborted): if the VM has ended or is about to,
-// within a few seconds, the error says so and why; else, and for other codes, it is `error` itself.
+// within a few seconds, the error says so and why (it was deleted, crashed, stopped); else, and for other
+// codes, it is `error` itself.
 Error explain_end(const OpContext& ctx, const VmDirectory& vm, Error error);
 
 }  // namespace cove
