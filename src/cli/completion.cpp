@@ -43,7 +43,13 @@ Words values_of(const FlagSpec& flag, const CompletionSources& sources) {
   return {};
 }
 
-Words plain_words(WordKind kind, const CompletionSources& sources) {
+// "web:/etc": files of a guest, which are not looked at; those of this host would be wrong.
+bool names_guest(std::string_view word) {
+  const auto colon = word.find(':');
+  return colon != std::string_view::npos && word.find('/') > colon;
+}
+
+Words plain_words(WordKind kind, std::string_view last, const CompletionSources& sources) {
   switch (kind) {
     case WordKind::kVm:
       return sources.vms();
@@ -52,7 +58,7 @@ Words plain_words(WordKind kind, const CompletionSources& sources) {
     case WordKind::kGuestPath: {
       Words words;
       for (const auto& vm : sources.vms()) words.push_back(vm + ":/");
-      words.emplace_back(kFiles);
+      if (!names_guest(last)) words.emplace_back(kFiles);
       return words;
     }
     case WordKind::kTopic: {
@@ -108,7 +114,7 @@ Typed read_typed(const Words& before) {
       typed.behind_dashes = true;
     } else if (const auto* flag = flag_named(flags, word)) {
       if (flag->kind != FlagKind::kSwitch) typed.open_flag = flag;
-    } else if (typed.command == nullptr) {
+    } else if (typed.command == nullptr && !word.starts_with('-')) {
       const auto name = typed.group.empty() ? word : std::string(typed.group) + " " + word;
       typed.command = command_named(name);
       if (typed.command != nullptr) {
@@ -121,6 +127,21 @@ Typed read_typed(const Words& before) {
   return typed;
 }
 
+// For "-for=cl": the whole words, as the shells want them.
+Words words_with_value(const Typed& typed, std::string_view last, const CompletionSources& sources) {
+  std::vector<const FlagSpec*> flags;
+  if (typed.command != nullptr) flags = flags_of(*typed.command);
+  for (const auto& flag : common_flags()) flags.push_back(&flag);
+  const auto value = last.find('=') + 1;
+  const auto* flag = flag_named(flags, last.substr(0, value - 1));
+  if (flag == nullptr) return {};
+  auto words = beginning_with(last.substr(value), values_of(*flag, sources));
+  for (auto& word : words) {
+    if (word != kFiles) word.insert(0, last.substr(0, value));
+  }
+  return words;
+}
+
 }  // namespace
 
 std::vector<std::string> complete(const Words& words, const CompletionSources& sources) {
@@ -129,6 +150,8 @@ std::vector<std::string> complete(const Words& words, const CompletionSources& s
   const Words before(words.begin(), words.end() - 1);  // `typed` looks into it
   const auto typed = read_typed(before);
   if (typed.open_flag != nullptr) return beginning_with(last, values_of(*typed.open_flag, sources));
+  if (last.starts_with('-') && last.find('=') != std::string::npos && !typed.behind_dashes)
+    return words_with_value(typed, last, sources);
   if (typed.command == nullptr) {
     if (typed.group.empty()) return beginning_with(last, command_words());
     Words members;
@@ -139,7 +162,7 @@ std::vector<std::string> complete(const Words& words, const CompletionSources& s
   if (last.starts_with('-') && !typed.behind_dashes) {
     return beginning_with(last.starts_with("--") ? last.substr(1) : last, flag_words(*typed.command));
   }
-  return beginning_with(last, plain_words(typed.command->word_kind, sources));
+  return beginning_with(last, plain_words(typed.command->word_kind, last, sources));
 }
 
 }  // namespace cove

@@ -3,7 +3,10 @@ function __cove_complete
   set -l words (commandline -opc) (commandline -ct)
   for reply in (cove __complete -- $words[2..-1] 2>/dev/null)
     if test "$reply" = ':files'
-      __fish_complete_path (commandline -ct)
+      set -l flag (string match -r -- '^-[^=]*=' (commandline -ct))
+      for path in (__fish_complete_path (string replace -r -- '^-[^=]*=' '' (commandline -ct)))
+        echo $flag$path
+      end
     else
       echo $reply
     end

@@ -6,7 +6,7 @@ _cove() {
   candidates=("${(@)replies:#:files}")
   local none=1
   (( ${#candidates} )) && [[ -n ${candidates[1]} ]] && compadd -- "${candidates[@]}" && none=0
-  (( ${replies[(I):files]} )) && _files && none=0
+  (( ${replies[(I):files]} )) && { compset -P '-*='; _files } && none=0
   return none
 }
 # As a file of fpath this is the body of _cove; sourced, it has to name it. compinit is loaded if nobody did.
