@@ -172,5 +172,23 @@ class ForegroundRun(FakeEngine):
             self.assertRegex(self.state(), r"(?m)^web +stopped")
 
 
+class Completion(FakeEngine):
+    """Bash itself, as it splits a line and puts the reply in it."""
+
+    def test_words_with_equals_signs_and_colons(self):
+        with Piped("cove", "install", "--", "wiki") as install:
+            self.assertEqual(install.end(), 0, install.said)
+        with Terminal("bash", "--noprofile", "--norc", "-i") as bash:
+            bash.send('eval "$(cove completion bash)"; echo load""ed\r')
+            bash.expect("loaded")
+            for typed, whole in (("wait -for=us", "wait -for=user "), ("exec -vm=wi", "exec -vm=wiki "),
+                                 ("up -image debian:12-", "up -image debian:12-full "), ("cp wi", "cp wiki:/"),
+                                 ("stop wi", "stop wiki ")):
+                with self.subTest(typed):
+                    bash.send(f"cove {typed}\t")
+                    bash.expect(re.escape("cove " + whole))
+                    bash.send("\x15")
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -23,8 +23,9 @@ _cove() {
       while IFS= read -r reply; do
         reply="${current%"$path"}$reply"
         COMPREPLY+=("${reply#"$prefix"}")
+        # Only for files: it has readline put a backslash before the ':' of "NAME:/".
+        compopt -o filenames 2>/dev/null
       done < <(compgen -f -- "$path")
-      compopt -o filenames 2>/dev/null
     else
       COMPREPLY+=("${reply#"$prefix"}")
       [[ $reply == *:/ ]] && compopt -o nospace 2>/dev/null
