@@ -116,7 +116,7 @@ Result<int> boot(char** argv) {
   paths.root_disk = argv[4];
   paths.ram = "/dev/shm/cove-engine-start.ram";
   auto loop = make_event_loop();
-  auto machine = COVE_TRY(hypervisor->create(*loop, COVE_TRY(hypervisor->plan(config, paths))));
+  auto machine = COVE_TRY(hypervisor->create(*loop, COVE_TRY(hypervisor->plan(config, paths)), {}));
   return Boot(*loop, *machine, argv[5], argv[6] == nullptr ? "" : argv[6]).run();
 }
 

@@ -34,7 +34,8 @@ class Hypervisor {
   // kInvalidArgument or kFailedPrecondition say what is missing or does not go together.
   virtual Result<MachineSpec> plan(const VmConfig& config, const MachinePaths& paths) const = 0;
   // Makes a machine that does not run yet. Cheap: no process, no RAM.
-  virtual Result<std::unique_ptr<Machine>> create(EventLoop& loop, MachineSpec spec) = 0;
+  virtual Result<std::unique_ptr<Machine>> create(EventLoop& loop, MachineSpec spec,
+                                                  MachineOrigin origin) = 0;
 };
 
 }  // namespace cove

@@ -24,6 +24,7 @@ namespace cove {
 class Balloon;
 class Display;
 class InputSink;
+class StateCapture;
 
 enum class StopMode : std::uint8_t {
   kRequest,  // presses the power button; done when it is pressed. What comes of it is told by events
@@ -60,6 +61,12 @@ struct MachineInfo {
   std::chrono::milliseconds start_duration{0};         // from start() to that moment
 };
 
+// What a machine begins with. `memory` invalid: nothing, it boots. Else a frozen memory of the description's
+// size, which is mapped privately and never written to.
+struct MachineOrigin {
+  UniqueFd memory{};
+};
+
 class Machine {
  public:
   virtual ~Machine() = default;
@@ -75,8 +82,9 @@ class Machine {
   virtual const MachineSpec& spec() const = 0;
   virtual MachineInfo info() const = 0;
 
-  // Starts the engine and lets the vCPUs run. An error leaves kStopped (nothing runs). kFailedPrecondition if
-  // it was started before; kResourceExhausted if the host cannot back the RAM.
+  // Starts the engine and lets the vCPUs run; with a MachineOrigin it comes to kPaused instead. An error
+  // leaves kStopped (nothing runs). kFailedPrecondition if it was started before; kResourceExhausted if the
+  // host cannot back the RAM.
   virtual void start(Done<void> done) = 0;
   // pause() of a paused and resume() of a running machine succeed and change nothing; kFailedPrecondition in
   // any other state.
@@ -98,6 +106,7 @@ class Machine {
   virtual Display* display() = 0;
   virtual InputSink* input() = 0;
   virtual Balloon* balloon() = 0;
+  virtual StateCapture* states() = 0;
 };
 
 }  // namespace cove

@@ -48,7 +48,7 @@ Error VmPower::wrong_state(const char* what) const {
 }
 
 Result<void> VmPower::make_machine() {
-  machine_ = COVE_TRY(hypervisor_.create(loop_, spec_));
+  machine_ = COVE_TRY(hypervisor_.create(loop_, spec_, {}));
   listener_ = machine_->on_event([this](const MachineEvent& event) { on_event(event); });
   return surroundings_.wire(*machine_);
 }

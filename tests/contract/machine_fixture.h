@@ -17,8 +17,8 @@ namespace cove {
 
 class MachineRun {
  public:
-  MachineRun(Hypervisor& hypervisor, MachineSpec spec) : loop_(make_event_loop()) {
-    auto machine = hypervisor.create(*loop_, std::move(spec));
+  MachineRun(Hypervisor& hypervisor, MachineSpec spec, MachineOrigin origin = {}) : loop_(make_event_loop()) {
+    auto machine = hypervisor.create(*loop_, std::move(spec), std::move(origin));
     COVE_CHECK(machine.ok());
     machine_ = std::move(*machine);
     registration_ = machine_->on_event([this](const MachineEvent& event) { events_.push_back(event); });

@@ -36,6 +36,7 @@ class FakeMachine final : public Machine {
   Display* display() override { return nullptr; }
   InputSink* input() override { return nullptr; }
   Balloon* balloon() override { return nullptr; }
+  StateCapture* states() override { return nullptr; }
 
  private:
   struct Call {

@@ -19,7 +19,7 @@ class FakeMachineTest : public testing::Test {
     config.mac = "52:54:00:00:00:01";
     auto spec = hypervisor_->plan(config, {.root_disk = "/d"});
     ASSERT_TRUE(spec.ok());
-    auto machine = hypervisor_->create(*loop_, std::move(*spec));
+    auto machine = hypervisor_->create(*loop_, std::move(*spec), {});
     ASSERT_TRUE(machine.ok());
     machine_ = std::move(*machine);
     listener_ = machine_->on_event([this](const MachineEvent& event) { events_.push_back(event); });

@@ -44,10 +44,13 @@ class Arguments {
     option("-mon", "chardev=qmp,mode=control");
     // A guest that panics is kept until its last words are read; who ends it is for the supervisor to say.
     option("-action", "panic=pause");
+    option("-global", "migration.send-configuration=off");
+    if (launch_.origin == QemuLaunch::Origin::kState) option("-incoming", "defer");
   }
 
   void add_machine() {
-    std::string machine = spec_.machine_type + ",memory-backend=ram";
+    // Device states are saved without what a migration between hosts adds to them.
+    std::string machine = spec_.machine_type + ",memory-backend=ram,suppress-vmdesc=on";
     if (is_x86()) {
       machine += ",usb=off,vmport=off,smm=off,sata=off,smbus=off";
       // Firmware menus are worked with a PS/2 keyboard; a kernel started directly only loses time probing it.
@@ -66,7 +69,7 @@ class Arguments {
                                     {"id", "ram"},
                                     {"size", spec_.memory_bytes},
                                     {"mem-path", launch_.ram_path},
-                                    {"share", true}})
+                                    {"share", launch_.origin == QemuLaunch::Origin::kBoot}})
                           .dump());
     option("-rtc", "base=utc");
     if (!spec_.system_uuid.empty()) option("-uuid", spec_.system_uuid);

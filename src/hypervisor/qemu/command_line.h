@@ -12,6 +12,9 @@ namespace cove {
 struct QemuLaunch {
   std::string binary;
   std::string ram_path;  // as QEMU shall open it
+  // kBoot: shared memory, and it starts from reset. kState: the memory's file is mapped privately, and QEMU
+  // waits to be told what to load.
+  enum class Origin : unsigned char { kBoot, kState } origin = Origin::kBoot;
   int qmp_fd = 3;
   int console_fd = 4;
   int agent_fd = 5;

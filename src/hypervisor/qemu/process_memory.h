@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "hypervisor/guest_memory.h"
 
 namespace cove {
 
@@ -19,13 +20,6 @@ struct MemoryRange {
   std::uint64_t start = 0;  // an address in the process
   std::uint64_t bytes = 0;
   friend bool operator==(const MemoryRange&, const MemoryRange&) = default;
-};
-
-// Pages one after the other, counted from the range's beginning.
-struct PageRun {
-  std::uint32_t first = 0;
-  std::uint32_t count = 0;
-  friend bool operator==(const PageRun&, const PageRun&) = default;
 };
 
 class ProcessMemory {

@@ -22,8 +22,8 @@ class QemuHypervisor final : public Hypervisor {
   Result<MachineSpec> plan(const VmConfig& config, const MachinePaths& paths) const override {
     return qemu_plan(host_, config, paths);
   }
-  Result<std::unique_ptr<Machine>> create(EventLoop& loop, MachineSpec spec) override {
-    return QemuMachine::create(loop, host_, std::move(spec));
+  Result<std::unique_ptr<Machine>> create(EventLoop& loop, MachineSpec spec, MachineOrigin origin) override {
+    return QemuMachine::create(loop, host_, std::move(spec), std::move(origin));
   }
 
  private:

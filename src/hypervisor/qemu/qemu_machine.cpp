@@ -37,19 +37,28 @@ void add_descriptor(SpawnOptions& options, int child_fd, const UniqueFd& fd) {
 
 }  // namespace
 
-Result<std::unique_ptr<Machine>> QemuMachine::create(EventLoop& loop, const QemuHost& host,
-                                                     MachineSpec spec) {
+Result<std::unique_ptr<Machine>> QemuMachine::create(EventLoop& loop, const QemuHost& host, MachineSpec spec,
+                                                     MachineOrigin origin) {
   auto sockets = COVE_TRY(MachineSockets::create(spec));
-  return std::unique_ptr<Machine>(new QemuMachine(loop, host, std::move(spec), std::move(sockets)));
+  return std::unique_ptr<Machine>(
+      new QemuMachine(loop, host, std::move(spec), std::move(origin), std::move(sockets)));
 }
 
-QemuMachine::QemuMachine(EventLoop& loop, QemuHost host, MachineSpec spec, MachineSockets sockets)
-    : loop_(loop), host_(std::move(host)), spec_(std::move(spec)), sockets_(std::move(sockets)) {}
+QemuMachine::QemuMachine(EventLoop& loop, QemuHost host, MachineSpec spec, MachineOrigin origin,
+                         MachineSockets sockets)
+    : loop_(loop),
+      host_(std::move(host)),
+      spec_(std::move(spec)),
+      origin_(std::move(origin)),
+      from_state_(origin_.memory.valid()),
+      sockets_(std::move(sockets)),
+      states_(loop, [this] { return state_; }) {}
 
 QemuMachine::~QemuMachine() {
   const Error gone(Code::kCancelled, "the machine is gone");
   if (process_) process_->signal(SIGKILL);
   qmp_.reset();
+  states_.engine_gone(gone);
   if (auto done = std::exchange(start_done_, nullptr)) done(gone);
   for (auto& done : std::exchange(stop_done_, {})) done(gone);
 }
@@ -94,7 +103,9 @@ void QemuMachine::start(Done<void> done) {
 
 Result<void> QemuMachine::launch() {
   COVE_TRY(make_nvram(spec_, host_));
-  ram_ = COVE_TRY(RamBacking::create(spec_.ram_path, spec_.memory_bytes));
+  ram_ = COVE_TRY(from_state_ ? RamBacking::adopt(std::move(origin_.memory), spec_.memory_bytes)
+                              : RamBacking::create(spec_.ram_path, spec_.memory_bytes));
+  COVE_TRY(states_.prepare());
   auto [qmp, qmp_end] = COVE_TRY(make_socketpair(SOCK_STREAM));
   auto [errors, errors_end] = COVE_TRY(make_pipe());
   COVE_TRY(set_nonblocking(errors.get()));
@@ -119,6 +130,7 @@ Result<void> QemuMachine::launch() {
 Result<void> QemuMachine::spawn(UniqueFd qmp_end, UniqueFd stderr_end) {
   QemuLaunch launch;
   launch.binary = host_.binary;
+  launch.origin = from_state_ ? QemuLaunch::Origin::kState : QemuLaunch::Origin::kBoot;
   launch.ram_path = ram_.named() ? ram_.path() : "/proc/self/fd/" + std::to_string(kRamFd);
   SpawnOptions options;
   options.argv = qemu_command_line(spec_, launch);
@@ -128,6 +140,7 @@ Result<void> QemuMachine::spawn(UniqueFd qmp_end, UniqueFd stderr_end) {
   add_descriptor(options, launch.agent_fd, sockets_.engine.agent);
   add_descriptor(options, launch.net_fd, sockets_.engine.net);
   if (!ram_.named()) options.descriptors.push_back({kRamFd, ram_.fd()});
+  if (from_state_) options.descriptors.push_back({QemuStateCapture::kIncomingFd, states_.incoming()});
   // A group of its own: Ctrl-C in the supervisor's terminal is the supervisor's to handle.
   options.session = SpawnOptions::Session::kNewGroup;
   options.parent_death_signal = SIGKILL;
@@ -139,6 +152,9 @@ void QemuMachine::negotiated(Result<std::string> version) {
   if (quit_) return;
   if (!version.ok()) return fail_start(std::move(version).error());
   version_ = *version;
+  states_.engine_started(*qmp_, process_->pid(), ram_.fd(), spec_.memory_bytes,
+                         from_state_ ? GuestMemory::Mapping::kPrivate : GuestMemory::Mapping::kShared);
+  if (from_state_) return wait_for_state();
   qmp_->execute("cont", {}, [this](Result<Json> result) { vcpus_ran(std::move(result)); });
 }
 
@@ -147,6 +163,18 @@ void QemuMachine::vcpus_ran(Result<Json> result) {
   if (!result.ok()) return fail_start(std::move(result).error());
   set_state(MachineState::kRunning, "");
   if (auto done = std::exchange(start_done_, nullptr)) done({});
+}
+
+// There is nothing to run yet: what it shall be comes by load_devices().
+void QemuMachine::wait_for_state() {
+  const Json events = Json::object({{"capability", "events"}, {"state", true}});
+  qmp_->execute("migrate-set-capabilities", Json::object({{"capabilities", Json(Json::Array{events})}}),
+                [this](Result<Json> result) {
+                  if (quit_) return;
+                  if (!result.ok()) return fail_start(std::move(result).error());
+                  set_state(MachineState::kPaused, "");
+                  if (auto done = std::exchange(start_done_, nullptr)) done({});
+                });
 }
 
 // The engine did not come up. If it has ended, that says more than what broke on our side: handle_exit() then
@@ -204,7 +232,9 @@ void QemuMachine::force_stop(Done<void> done) {
   if (!process_) return answer_later(std::move(done), {});
   stop_done_.push_back(std::move(done));
   if (std::exchange(quit_, true)) return;
-  if (!ran_) return process_->signal(SIGKILL);  // the guest has written nothing that could need flushing
+  // A guest that has not run has written nothing that could need flushing; an engine that was made to stand
+  // still has been flushed before.
+  if (!ran_ || states_.stands_still()) return process_->signal(SIGKILL);
   qmp_->execute("quit", {}, [](const Result<Json>&) {});
   kill_after(kQuitGrace);
 }
@@ -243,6 +273,8 @@ void QemuMachine::handle_qmp(const QmpEvent& event) {
     events_.emit({.kind = MachineEvent::Kind::kGuestPanicked, .state = state_, .text = pause_reason_});
   } else if (event.name == "BLOCK_IO_ERROR") {
     handle_io_error(event.data);
+  } else {
+    states_.on_event(event);
   }
 }
 
@@ -285,6 +317,7 @@ void QemuMachine::handle_exit() {
   kill_timer_.reset();
   const std::string how = describe_exit(status);
   const bool crashed = ran_ && !guest_shutdown_ && !quit_;
+  states_.engine_gone(Error(Code::kUnavailable, how));
   process_.reset();
   ram_ = {};
   pause_reason_.clear();

@@ -14,6 +14,7 @@
 #include "hypervisor/machine_sockets.h"
 #include "hypervisor/qemu/line_tail.h"
 #include "hypervisor/qemu/qemu_host.h"
+#include "hypervisor/qemu/qemu_state_capture.h"
 #include "hypervisor/qemu/qmp_client.h"
 #include "hypervisor/qemu/ram_backing.h"
 
@@ -21,7 +22,8 @@ namespace cove {
 
 class QemuMachine final : public Machine {
  public:
-  static Result<std::unique_ptr<Machine>> create(EventLoop& loop, const QemuHost& host, MachineSpec spec);
+  static Result<std::unique_ptr<Machine>> create(EventLoop& loop, const QemuHost& host, MachineSpec spec,
+                                                 MachineOrigin origin);
   ~QemuMachine() override;
 
   MachineState state() const override { return state_; }
@@ -39,13 +41,15 @@ class QemuMachine final : public Machine {
   Display* display() override { return nullptr; }
   InputSink* input() override { return nullptr; }
   Balloon* balloon() override { return nullptr; }
+  StateCapture* states() override { return &states_; }
 
  private:
-  QemuMachine(EventLoop& loop, QemuHost host, MachineSpec spec, MachineSockets sockets);
+  QemuMachine(EventLoop& loop, QemuHost host, MachineSpec spec, MachineOrigin origin, MachineSockets sockets);
   Result<void> launch();
   Result<void> spawn(UniqueFd qmp_end, UniqueFd stderr_end);
   void negotiated(Result<std::string> version);
   void vcpus_ran(Result<Json> result);
+  void wait_for_state();
   void fail_start(Error error);
   void command(std::string_view name, MachineState reached, Done<void> done);
   void power_button(Done<void> done);
@@ -63,6 +67,8 @@ class QemuMachine final : public Machine {
   EventLoop& loop_;
   QemuHost host_;
   MachineSpec spec_;
+  MachineOrigin origin_;
+  const bool from_state_;
   MachineSockets sockets_;
   EventHub events_;
   MachineState state_ = MachineState::kStopped;
@@ -85,6 +91,7 @@ class QemuMachine final : public Machine {
   LineTail stderr_tail_;
   std::optional<Process> process_;
   std::unique_ptr<QmpClient> qmp_;
+  QemuStateCapture states_;
   Registration exit_watch_;
   Registration stderr_watch_;
   Registration kill_timer_;

@@ -105,6 +105,20 @@ Result<RamBacking> RamBacking::create(const std::string& wanted_path, std::uint6
   return ram;
 }
 
+Result<RamBacking> RamBacking::adopt(UniqueFd frozen, std::uint64_t bytes) {
+  struct stat info {};
+  if (::fstat(frozen.get(), &info) != 0) return Error::from_errno(errno, "looking at the frozen memory");
+  if (static_cast<std::uint64_t>(info.st_size) != bytes) {
+    return Error(Code::kDataLoss, "the frozen memory has " + std::to_string(info.st_size) + " bytes, not " +
+                                      std::to_string(bytes));
+  }
+  constexpr std::uint64_t kShare = 10;
+  COVE_TRY(check_ram_fits({}, bytes / kShare));
+  RamBacking ram;
+  ram.fd_ = std::move(frozen);
+  return ram;
+}
+
 RamBacking::RamBacking(RamBacking&& other) noexcept
     : path_(std::exchange(other.path_, {})), fd_(std::move(other.fd_)) {}
 

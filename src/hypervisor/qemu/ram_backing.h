@@ -16,6 +16,9 @@ class RamBacking {
   // would kill the engine. RAM files of other VMs in the same folder count with their full size. A file of
   // that name left by a crash is replaced.
   static Result<RamBacking> create(const std::string& wanted_path, std::uint64_t bytes);
+  // A frozen memory of a saved state: it has no name of ours and goes nowhere. The host has to have room for
+  // what the guest will change of it, which nobody knows: a tenth is asked for.
+  static Result<RamBacking> adopt(UniqueFd frozen, std::uint64_t bytes);
   RamBacking() = default;
   RamBacking(RamBacking&& other) noexcept;
   RamBacking& operator=(RamBacking&& other) noexcept;

@@ -1,0 +1,50 @@
+// StateCapture: the faculty of a machine to be saved, and to go on from what another machine of the same
+// description was when it was saved. Owned by the machine; loop thread; Done callbacks as in machine.h.
+//
+// Saving: pause(); save_devices(); read memory(); switch_disk(); resume(). Going on: a machine made with a
+// MachineOrigin comes to kPaused by start() and holds nothing; write the changed pages to memory(), then
+// load_devices(), then resume().
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/event_loop.h"
+#include "hypervisor/guest_memory.h"
+
+namespace cove {
+
+// All that a machine is but for its memory and its disks.
+struct DeviceState {
+  std::string blob{};  // the engine's own format
+  // Video memory, which the engine's format leaves out: the pages that hold something.
+  struct VideoPages {
+    std::uint32_t first = 0;
+    std::string bytes{};
+  };
+  std::vector<VideoPages> video{};
+};
+
+class StateCapture {
+ public:
+  virtual ~StateCapture() = default;
+  StateCapture() = default;
+  StateCapture(const StateCapture&) = delete;
+  StateCapture& operator=(const StateCapture&) = delete;
+
+  virtual GuestMemory& memory() = 0;
+  // kFailedPrecondition unless kPaused. The disks are at rest and flushed when it is done.
+  virtual void save_devices(Done<DeviceState> done) = 0;
+  // Once, in a machine with a MachineOrigin. An error ends the machine.
+  virtual void load_devices(DeviceState state, Done<void> done) = 0;
+  // From now on the guest writes to `overlay`, an empty overlay over the file that the disk `device` has been
+  // written to so far and never will be again. kPaused.
+  virtual void switch_disk(const std::string& device, const std::filesystem::path& overlay,
+                           Done<void> done) = 0;
+  // The engine process does nothing any more, not even to its sockets and its memory. Only stop(kForce) is
+  // possible afterwards.
+  virtual void stand_still() = 0;
+};
+
+}  // namespace cove

@@ -1,0 +1,226 @@
+// The promises of hypervisor/state_capture.h, held by real QEMU (TCG) with the tiny guest: its code is in
+// memory only, so a machine that answers has that memory, and its processor and UART are where they were.
+#include <fcntl.h>
+
+#include "base/files.h"
+#include "base/io.h"
+#include "disk/disk_image.h"
+#include "hypervisor/qemu/qemu_hypervisor.h"
+#include "hypervisor/state_capture.h"
+#include "machine_fixture.h"
+#include "tiny_guest.h"
+
+namespace cove {
+namespace {
+
+constexpr std::uint64_t kPage = 4096;
+constexpr std::uint64_t kMemory = std::uint64_t{64} << 20U;
+constexpr std::uint32_t kCodePage = 0x7c00 / kPage;
+
+class StateCaptureContract : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto folder = TempDir::create("/tmp", "cove-states-");
+    ASSERT_TRUE(folder.ok());
+    folder_.emplace(std::move(*folder));
+    VmConfig config;
+    config.mac = "52:54:00:12:34:56";
+    config.memory_gb = 1;
+    config.cpus = 1;
+    MachinePaths paths;
+    paths.root_disk = (folder_->path() / "disk").string();
+    paths.root_format = DiskFormat::kRaw;
+    paths.kernel = "none";
+    ASSERT_TRUE(write_file_atomic(paths.root_disk, tiny_guest_disk()).ok());
+    auto made = make_qemu_hypervisor({}, {.path = COVE_TEST_PATH, .accel = Accel::kTcg});
+    ASSERT_TRUE(made.ok()) << made.error().message();
+    hypervisor_ = std::move(*made);
+    auto spec = hypervisor_->plan(config, paths);
+    ASSERT_TRUE(spec.ok()) << spec.error().message();
+    spec_ = std::move(*spec);
+    spec_.boot.kernel.clear();  // the disk boots
+    spec_.memory_bytes = kMemory;
+  }
+
+  std::unique_ptr<MachineRun> boot() {
+    auto run = std::make_unique<MachineRun>(*hypervisor_, spec_);
+    EXPECT_TRUE(run->start().ok());
+    EXPECT_TRUE(run->await_output("tiny guest"));
+    return run;
+  }
+  static Result<DeviceState> save(MachineRun& run) {
+    DeviceState state;
+    COVE_TRY(run.call([&](Done<void> done) {
+      run.machine().states()->save_devices([&state, done = std::move(done)](Result<DeviceState> saved) {
+        if (!saved.ok()) return done(std::move(saved).error());
+        state = std::move(*saved);
+        done({});
+      });
+    }));
+    return state;
+  }
+  static Result<void> load(MachineRun& run, const DeviceState& state) {
+    return run.call([&](Done<void> done) { run.machine().states()->load_devices(state, std::move(done)); });
+  }
+  static void expect_answers(MachineRun& run, std::string_view text) {
+    run.clear_output();
+    run.type(text);
+    EXPECT_TRUE(run.await_output(text));
+  }
+  // A machine that waits for a state of another one, whose memory it maps.
+  std::unique_ptr<MachineRun> waiting_for(MachineRun& other) {
+    auto memory = duplicate(other.machine().states()->memory().file());
+    EXPECT_TRUE(memory.ok());
+    auto run = std::make_unique<MachineRun>(*hypervisor_, spec_, MachineOrigin{std::move(*memory)});
+    const auto started = run->start();
+    EXPECT_TRUE(started.ok()) << started.error().message();
+    EXPECT_EQ(run->machine().state(), MachineState::kPaused);
+    return run;
+  }
+
+  std::optional<TempDir> folder_;
+  std::unique_ptr<Hypervisor> hypervisor_;
+  MachineSpec spec_;
+};
+
+TEST_F(StateCaptureContract, AnotherMachineGoesOnWhereTheFirstOneWasStopped) {
+  auto first = boot();
+  expect_answers(*first, "abc");
+  auto second = waiting_for(*first);
+  ASSERT_TRUE(first->pause().ok());
+  const auto state = save(*first);
+  ASSERT_TRUE(state.ok()) << state.error().message();
+  EXPECT_GT(state->blob.size(), 1000U);
+  EXPECT_FALSE(state->video.empty());  // the firmware wrote to the screen
+  first->machine().states()->stand_still();
+  ASSERT_TRUE(load(*second, *state).ok());
+  EXPECT_EQ(second->machine().state(), MachineState::kPaused);
+  ASSERT_TRUE(second->resume().ok());
+  expect_answers(*second, "xyz");
+  EXPECT_TRUE(first->stop(StopMode::kForce).ok());
+  expect_answers(*second, "still");
+  EXPECT_TRUE(second->stop(StopMode::kForce).ok());
+  EXPECT_EQ(second->story(), "starting paused running stopped engine_exited");
+}
+
+TEST_F(StateCaptureContract, WhatAChildChangesIsItsOwnAndGoesToItsOwnChildren) {
+  auto first = boot();
+  ASSERT_TRUE(first->pause().ok());
+  const auto state = save(*first);
+  ASSERT_TRUE(state.ok());
+  auto& base = first->machine().states()->memory();
+  EXPECT_EQ(base.mapping(), GuestMemory::Mapping::kShared);
+  std::string code(kPage, '\0');
+  ASSERT_TRUE(base.read({kCodePage, 1}, code).ok());
+
+  auto child = waiting_for(*first);
+  ASSERT_TRUE(load(*child, *state).ok());
+  ASSERT_TRUE(child->resume().ok());
+  expect_answers(*child, "child");
+  ASSERT_TRUE(child->pause().ok());
+  const auto child_state = save(*child);
+  ASSERT_TRUE(child_state.ok());
+  auto& memory = child->machine().states()->memory();
+  EXPECT_EQ(memory.mapping(), GuestMemory::Mapping::kPrivate);
+  // The greeting's first letter, where the guest keeps it.
+  std::string changed = code;
+  changed[0x7c71 % kPage] = 'T';
+  ASSERT_TRUE(memory.write(kCodePage, changed).ok());
+  const auto pages = memory.changed_pages();
+  ASSERT_TRUE(pages.ok());
+  ASSERT_FALSE(pages->empty());
+  EXPECT_LT(pages->size(), 100U);
+  std::string seen(kPage, '\0');
+  ASSERT_TRUE(base.read({kCodePage, 1}, seen).ok());
+  EXPECT_TRUE(seen == code) << "the file is what it was";
+
+  auto grandchild = waiting_for(*first);
+  for (const auto& run : *pages) {
+    std::string bytes(run.count * kPage, '\0');
+    ASSERT_TRUE(memory.read(run, bytes).ok());
+    ASSERT_TRUE(grandchild->machine().states()->memory().write(run.first, bytes).ok());
+  }
+  ASSERT_TRUE(load(*grandchild, *child_state).ok());
+  ASSERT_TRUE(grandchild->resume().ok());
+  expect_answers(*grandchild, "and its son");
+  ASSERT_TRUE(grandchild->pause().ok());
+  ASSERT_TRUE(grandchild->machine().states()->memory().read({kCodePage, 1}, seen).ok());
+  EXPECT_EQ(seen[0x7c71 % kPage], 'T');
+  EXPECT_TRUE(grandchild->stop(StopMode::kForce).ok());  // they have the same disk, which one may write to
+  ASSERT_TRUE(child->resume().ok());
+  expect_answers(*child, "still the child");
+}
+
+TEST_F(StateCaptureContract, TheScreenIsPartOfTheState) {
+  auto first = boot();
+  auto second = waiting_for(*first);
+  ASSERT_TRUE(first->pause().ok());
+  const auto state = save(*first);
+  ASSERT_TRUE(state.ok());
+  first->machine().states()->stand_still();
+  ASSERT_TRUE(load(*second, *state).ok());
+  const auto again = save(*second);
+  ASSERT_TRUE(again.ok());
+  ASSERT_EQ(again->video.size(), state->video.size());
+  for (std::size_t i = 0; i < state->video.size(); ++i) {
+    EXPECT_EQ(again->video[i].first, state->video[i].first);
+    EXPECT_EQ(again->video[i].bytes, state->video[i].bytes);
+  }
+}
+
+TEST_F(StateCaptureContract, ASwitchedDiskIsNotWrittenToAnyMore) {
+  const auto base = DiskImage::open(folder_->path() / "disk", DiskFormat::kRaw);
+  ASSERT_TRUE(base.ok());
+  const auto first = folder_->path() / "first";
+  const auto overlay = base->overlay_at(first);
+  ASSERT_TRUE(overlay.ok());
+  const auto second = folder_->path() / "second";
+  ASSERT_TRUE(overlay->overlay_at(second).ok());
+  auto run = boot();
+  const std::string before = *read_file(folder_->path() / "disk");
+  for (const auto& next : {first, second}) {
+    ASSERT_TRUE(run->pause().ok());
+    const auto allocated = *allocated_bytes(next);
+    const auto switched = run->call(
+        [&](Done<void> done) { run->machine().states()->switch_disk("root", next, std::move(done)); });
+    ASSERT_TRUE(switched.ok()) << switched.error().message();
+    ASSERT_TRUE(run->resume().ok());
+    run->clear_output();
+    run->type("w");
+    EXPECT_TRUE(run->await_output("W"));
+    EXPECT_GT(*allocated_bytes(next), allocated);
+  }
+  EXPECT_TRUE(*read_file(folder_->path() / "disk") == before);
+  ASSERT_TRUE(run->pause().ok());
+  const auto missing = run->call([&](Done<void> done) {
+    run->machine().states()->switch_disk("root", folder_->path() / "missing", std::move(done));
+  });
+  EXPECT_FALSE(missing.ok());
+  ASSERT_TRUE(run->resume().ok());
+  expect_answers(*run, "goes on");
+}
+
+TEST_F(StateCaptureContract, IsRefusedWhileTheGuestRuns) {
+  auto run = boot();
+  const auto refused = save(*run);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code(), Code::kFailedPrecondition);
+  expect_answers(*run, "goes on");
+}
+
+TEST_F(StateCaptureContract, ABrokenStateEndsTheMachineWithWords) {
+  auto first = boot();
+  ASSERT_TRUE(first->pause().ok());
+  auto state = save(*first);
+  ASSERT_TRUE(state.ok());
+  state->blob.resize(state->blob.size() / 2);
+  auto second = waiting_for(*first);
+  const auto loaded = load(*second, *state);
+  ASSERT_FALSE(loaded.ok());
+  EXPECT_FALSE(loaded.error().message().empty());
+  ASSERT_TRUE(first->resume().ok());
+  expect_answers(*first, "not hit");
+}
+
+}  // namespace
+}  // namespace cove
