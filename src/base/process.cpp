@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/hole_filter.h"
 #include "base/io.h"
 
 namespace cove {
@@ -89,6 +90,7 @@ constexpr unsigned kCloseRangeCloexec = 4;  // linux/close_range.h
   if (report < 0 || !place_descriptors(options, scratch, first_free)) fail_child(report);
   if (!options.working_directory.empty() && ::chdir(options.working_directory.c_str()) < 0)
     fail_child(report);
+  if (options.holes == SpawnOptions::Holes::kNoSmallOnes && !refuse_small_holes()) fail_child(report);
   if (options.program.empty()) {
     ::execvpe(plan.argv[0], plan.argv.data(), plan.envp.data());
   } else {

@@ -38,6 +38,8 @@ struct SpawnOptions {
   std::vector<Descriptor> descriptors;
   enum class Session : std::uint8_t { kInherit, kNewGroup, kNewSession };
   Session session = Session::kInherit;
+  enum class Holes : std::uint8_t { kAny, kNoSmallOnes };  // what it may punch into files: base/hole_filter.h
+  Holes holes = Holes::kAny;
   int parent_death_signal = 0;  // e.g. SIGKILL: sent when the *thread* that spawned it ends
 };
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include "base/files.h"
 #include "base/io.h"
 #include "base/strings.h"
 #include "base/testing/patience.h"
@@ -78,6 +79,25 @@ TEST(Process, DescriptorsThatCrossAreNotOverwritten) {
   b_write.reset();
   EXPECT_EQ(*read_to_end({}, a_read.get(), 100), "a\n");
   EXPECT_EQ(*read_to_end({}, b_read.get(), 100), "b\n");
+}
+
+TEST(Process, SmallHolesAreRefusedAndLargeOnesAreNot) {
+  const auto folder = TempDir::create("/tmp", "cove-holes-").value();
+  const std::string file = (folder.path() / "file").string();
+  ASSERT_TRUE(write_file_atomic(file, std::string(std::size_t{1} << 20U, 'x')).ok());
+  const auto before = *allocated_bytes(file);
+  const auto punch = [&file](SpawnOptions::Holes holes, const char* length) {
+    SpawnOptions options;
+    options.argv = {"fallocate", "--punch-hole", "--offset", "131072", "--length", length, file};
+    options.holes = holes;
+    return run_command({}, options)->status.success();
+  };
+  EXPECT_FALSE(punch(SpawnOptions::Holes::kNoSmallOnes, "4096"));
+  EXPECT_FALSE(punch(SpawnOptions::Holes::kNoSmallOnes, "65535"));
+  EXPECT_EQ(*allocated_bytes(file), before);
+  EXPECT_TRUE(punch(SpawnOptions::Holes::kNoSmallOnes, "65536"));
+  EXPECT_LT(*allocated_bytes(file), before);
+  EXPECT_TRUE(punch(SpawnOptions::Holes::kAny, "4096"));
 }
 
 TEST(Process, EndsWithItsOwnerAndTellsTheSignal) {

@@ -144,6 +144,8 @@ Result<void> QemuMachine::spawn(UniqueFd qmp_end, UniqueFd stderr_end) {
   // A group of its own: Ctrl-C in the supervisor's terminal is the supervisor's to handle.
   options.session = SpawnOptions::Session::kNewGroup;
   options.parent_death_signal = SIGKILL;
+  // Others may map what it maps; its guest's balloon would take pages out of that.
+  if (from_state_) options.holes = SpawnOptions::Holes::kNoSmallOnes;
   process_ = COVE_TRY(Process::spawn(options));
   return {};
 }
