@@ -34,10 +34,9 @@ class FakeHypervisor final : public Hypervisor {
   }
 
   Result<std::unique_ptr<Machine>> create(EventLoop& loop, MachineSpec spec, MachineOrigin origin) override {
-    if (origin.memory) return Error(Code::kUnimplemented, "the fake engine does not go on from saved states");
     auto sockets = COVE_TRY(MachineSockets::create(spec));
-    return std::unique_ptr<Machine>(
-        std::make_unique<FakeMachine>(loop, std::move(spec), options_, counts_, std::move(sockets)));
+    return std::unique_ptr<Machine>(std::make_unique<FakeMachine>(loop, std::move(spec), std::move(origin),
+                                                                  options_, counts_, std::move(sockets)));
   }
 
  private:

@@ -16,13 +16,16 @@ constexpr std::size_t kMaxTyped = 4096;
 
 }  // namespace
 
-FakeMachine::FakeMachine(EventLoop& loop, MachineSpec spec, FakeOptions options,
+FakeMachine::FakeMachine(EventLoop& loop, MachineSpec spec, MachineOrigin origin, FakeOptions options,
                          std::shared_ptr<FakeCallCounts> counts, MachineSockets sockets)
     : loop_(loop),
       spec_(std::move(spec)),
       options_(std::move(options)),
       counts_(std::move(counts)),
-      sockets_(std::move(sockets)) {}
+      sockets_(std::move(sockets)),
+      origin_(std::move(origin)),
+      from_state_(origin_.memory.valid()),
+      states_({loop, [this] { return state_; }, [this](const char* call) { return fails(call); }}, spec_) {}
 
 FakeMachine::~FakeMachine() {
   *alive_ = false;
@@ -80,6 +83,9 @@ void FakeMachine::start(Done<void> done) {
   if (std::exchange(started_, true)) {
     return loop_.post([done = std::move(done), error = wrong_state("start")] { done(error); });
   }
+  if (auto begun = states_.begin(std::move(origin_.memory), spec_.memory_bytes); !begun.ok()) {
+    return loop_.post([done = std::move(done), begun = std::move(begun)] { done(begun); });
+  }
   later("start", std::move(done), [this] { boot(); });
   set_state(MachineState::kStarting, "");
 }
@@ -98,6 +104,8 @@ void FakeMachine::resume(Done<void> done) {
   later("resume", std::move(done), [this] {
     pause_reason_.clear();
     set_state(MachineState::kRunning, "");
+    // What was saved has booted already; its agent is a new one that knows of nothing.
+    if (from_state_ && !std::exchange(went_on_, true) && options_.guest && options_.has_agent) start_agent();
   });
 }
 
@@ -126,6 +134,7 @@ void FakeMachine::boot() {
     console_input_ = loop_.watch(sockets_.engine.console.get(), Ready::kRead, [this] { read_console(); });
   }
   if (options_.crash_after) crash_timer_ = loop_.after(*options_.crash_after, [this] { obey("crash"); });
+  if (from_state_) return set_state(MachineState::kPaused, "");
   set_state(MachineState::kRunning, "");
   boot_guest();
 }
@@ -258,6 +267,8 @@ void FakeMachine::obey(const std::string& line) {
   if (line == "poweroff") return switched_off();
   if (line == "reboot") return reboot();
   if (line == "enospc") return io_error();
+  if (line == "write")
+    return print(states_.write_disk("written\n").ok() ? "W\r\n" : "the disk is broken\r\n");
   if (line == "crash") {
     return end(MachineState::kCrashed, "the fake engine crashed", {"fake: crashed as it was told to"});
   }

@@ -8,6 +8,7 @@
 
 #include "hypervisor/event_hub.h"
 #include "hypervisor/fake/fake_hypervisor.h"
+#include "hypervisor/fake/fake_states.h"
 #include "hypervisor/machine_sockets.h"
 
 namespace cove {
@@ -17,8 +18,8 @@ using FakeCallCounts = std::map<std::string, std::uint32_t, std::less<>>;
 
 class FakeMachine final : public Machine {
  public:
-  FakeMachine(EventLoop& loop, MachineSpec spec, FakeOptions options, std::shared_ptr<FakeCallCounts> counts,
-              MachineSockets sockets);
+  FakeMachine(EventLoop& loop, MachineSpec spec, MachineOrigin origin, FakeOptions options,
+              std::shared_ptr<FakeCallCounts> counts, MachineSockets sockets);
   ~FakeMachine() override;
 
   MachineState state() const override { return state_; }
@@ -36,7 +37,7 @@ class FakeMachine final : public Machine {
   Display* display() override { return nullptr; }
   InputSink* input() override { return nullptr; }
   Balloon* balloon() override { return nullptr; }
-  StateCapture* states() override { return nullptr; }
+  StateCapture* states() override { return &states_; }
 
  private:
   struct Call {
@@ -76,10 +77,14 @@ class FakeMachine final : public Machine {
   std::string pause_reason_;
   bool started_ = false;
   bool ended_ = false;
+  bool went_on_ = false;  // a machine from a state has run
   std::chrono::system_clock::time_point started_at_;
   std::map<std::uint64_t, Call> calls_;
   std::uint64_t next_call_ = 1;
   std::unique_ptr<FakeGuest> guest_;
+  MachineOrigin origin_;
+  const bool from_state_;
+  FakeStates states_;
   std::string typed_;
   std::string unprinted_;
   Registration console_input_;

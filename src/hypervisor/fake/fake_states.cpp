@@ -1,0 +1,140 @@
+#include "hypervisor/fake/fake_states.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "base/check.h"
+#include "base/files.h"
+#include "base/io.h"
+#include "base/strings.h"
+
+namespace cove {
+namespace {
+
+constexpr std::uint64_t kPage = 4096;
+constexpr std::string_view kBlobHead = "fake devices ";
+constexpr std::size_t kSerialBytes = 8;
+
+}  // namespace
+
+// --- memory
+// --------------------------------------------------------------------------------------------------
+
+Result<std::unique_ptr<FakeMemory>> FakeMemory::create(UniqueFd origin, std::uint64_t bytes) {
+  const auto mapping = origin ? Mapping::kPrivate : Mapping::kShared;
+  if (!origin) {
+    origin.reset(::memfd_create("cove-fake-ram", MFD_CLOEXEC));
+    if (!origin || ::ftruncate(origin.get(), static_cast<off_t>(bytes)) != 0)
+      return Error::from_errno(errno, "making the fake memory");
+  }
+  struct stat info {};
+  if (::fstat(origin.get(), &info) != 0) return Error::from_errno(errno, "looking at the fake memory");
+  if (static_cast<std::uint64_t>(info.st_size) != bytes)
+    return Error(Code::kDataLoss, "the frozen memory does not have the machine's size");
+  return std::unique_ptr<FakeMemory>(new FakeMemory(std::move(origin), bytes, mapping));
+}
+
+Result<std::vector<PageRun>> FakeMemory::changed_pages() const {
+  COVE_CHECK(mapping_ == Mapping::kPrivate);
+  std::vector<PageRun> runs;
+  for (const auto& [page, bytes] : own_) {
+    if (!runs.empty() && runs.back().first + runs.back().count == page) {
+      ++runs.back().count;
+    } else {
+      runs.push_back({page, 1});
+    }
+  }
+  return runs;
+}
+
+Result<void> FakeMemory::read(PageRun run, std::span<char> buffer) const {
+  COVE_CHECK(buffer.size() == run.count * kPage && (std::uint64_t{run.first} + run.count) * kPage <= bytes_);
+  const auto got = ::pread(file_.get(), buffer.data(), buffer.size(), static_cast<off_t>(run.first * kPage));
+  if (got != static_cast<ssize_t>(buffer.size())) return Error::from_errno(errno, "reading the fake memory");
+  for (std::uint32_t i = 0; i < run.count; ++i) {
+    const auto own = own_.find(run.first + i);
+    if (own != own_.end()) own->second.copy(buffer.data() + i * kPage, kPage);
+  }
+  return {};
+}
+
+Result<void> FakeMemory::write(std::uint32_t first, std::string_view bytes) {
+  COVE_CHECK(bytes.size() % kPage == 0 && first * kPage + bytes.size() <= bytes_);
+  if (mapping_ == Mapping::kShared) {
+    const auto put = ::pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(first * kPage));
+    if (put != static_cast<ssize_t>(bytes.size())) return Error::from_errno(errno, "writing the fake memory");
+    return {};
+  }
+  for (; !bytes.empty(); bytes.remove_prefix(kPage)) own_[first++] = bytes.substr(0, kPage);
+  return {};
+}
+
+// --- devices and disk
+// ----------------------------------------------------------------------------------------
+
+FakeStates::FakeStates(Host host, const MachineSpec& spec) : host_(std::move(host)) {
+  if (const auto* disk = spec.find(DeviceKind::kDisk)) {
+    disk_device_ = disk->id;
+    disk_ = disk->path;
+  }
+}
+
+Result<void> FakeStates::begin(UniqueFd origin, std::uint64_t bytes) {
+  if (!origin) serial_ = hex_encode(random_bytes(kSerialBytes));
+  memory_ = COVE_TRY(FakeMemory::create(std::move(origin), bytes));
+  return {};
+}
+
+GuestMemory& FakeStates::memory() {
+  COVE_CHECK(memory_ != nullptr);
+  return *memory_;
+}
+
+Result<void> FakeStates::allowed(const char* call) const {
+  if (host_.fails(call))
+    return Error(Code::kUnavailable, std::string("fake: ") + call + " fails as it was told to");
+  if (memory_ != nullptr && !stands_still_ && host_.state() == MachineState::kPaused) return {};
+  return Error(Code::kFailedPrecondition,
+               std::string("cannot do ") + call + ": the VM is " + std::string(to_string(host_.state())));
+}
+
+void FakeStates::save_devices(Done<DeviceState> done) {
+  auto result = allowed("save_devices");
+  host_.loop.post(
+      [done = std::move(done), result = std::move(result), blob = std::string(kBlobHead) + serial_ + "\n"] {
+        if (!result.ok()) return done(result.error());
+        done(DeviceState{.blob = blob, .video = {}});
+      });
+}
+
+void FakeStates::load_devices(DeviceState state, Done<void> done) {
+  auto result = allowed("load_devices");
+  const std::string_view blob = state.blob;
+  const bool whole = blob.starts_with(kBlobHead) && blob.ends_with('\n') &&
+                     blob.size() == kBlobHead.size() + 2 * kSerialBytes + 1;
+  if (result.ok() && !whole) result = Error(Code::kDataLoss, "these are no fake devices");
+  if (result.ok()) serial_ = blob.substr(kBlobHead.size(), 2 * kSerialBytes);
+  host_.loop.post([done = std::move(done), result = std::move(result)] { done(result); });
+}
+
+void FakeStates::switch_disk(const std::string& device, const std::filesystem::path& overlay,
+                             Done<void> done) {
+  auto result = allowed("switch_disk");
+  if (result.ok() && (device != disk_device_ || !path_exists(overlay)))
+    result = Error(Code::kNotFound, "switching disk " + device + ": no such disk or overlay");
+  if (result.ok()) disk_ = overlay;
+  host_.loop.post([done = std::move(done), result = std::move(result)] { done(result); });
+}
+
+Result<void> FakeStates::write_disk(std::string_view text) const {
+  if (disk_.empty()) return Error(Code::kNotFound, "the fake machine has no disk");
+  const auto fd = COVE_TRY(open_file(disk_, O_WRONLY | O_APPEND));
+  return write_all({}, fd.get(), text);
+}
+
+}  // namespace cove

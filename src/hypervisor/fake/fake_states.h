@@ -1,0 +1,71 @@
+// FakeStates: StateCapture of the fake machine. Its memory is a real file, its private pages are kept beside
+// it, its devices are a line of text with a number that every boot draws anew, and its disk is the file it
+// has: what the guest writes there is appended, so that a test can tell which file got it. Loop thread.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "base/unique_fd.h"
+#include "hypervisor/state_capture.h"
+#include "model/machine_spec.h"
+#include "model/machine_state.h"
+
+namespace cove {
+
+class FakeMemory final : public GuestMemory {
+ public:
+  // `origin` invalid: zeros, in a new file.
+  static Result<std::unique_ptr<FakeMemory>> create(UniqueFd origin, std::uint64_t bytes);
+
+  Mapping mapping() const override { return mapping_; }
+  int file() const override { return file_.get(); }
+  std::uint64_t bytes() const override { return bytes_; }
+  Result<std::vector<PageRun>> changed_pages() const override;
+  Result<void> read(PageRun run, std::span<char> buffer) const override;
+  Result<void> write(std::uint32_t first, std::string_view bytes) override;
+
+ private:
+  FakeMemory(UniqueFd file, std::uint64_t bytes, Mapping mapping)
+      : file_(std::move(file)), bytes_(bytes), mapping_(mapping) {}
+  UniqueFd file_;
+  std::uint64_t bytes_;
+  Mapping mapping_;
+  std::map<std::uint32_t, std::string> own_;  // kPrivate
+};
+
+class FakeStates final : public StateCapture {
+ public:
+  struct Host {
+    EventLoop& loop;
+    std::function<MachineState()> state;
+    std::function<bool(const char* call)> fails;  // as a test told it to
+  };
+  FakeStates(Host host, const MachineSpec& spec);
+
+  // When the machine starts. An error: it cannot.
+  Result<void> begin(UniqueFd origin, std::uint64_t bytes);
+  // The guest writes to its disk.
+  Result<void> write_disk(std::string_view text) const;
+  // What save_devices() saves: the same in a machine that was loaded, another one after each boot.
+  const std::string& serial() const { return serial_; }
+
+  GuestMemory& memory() override;
+  void save_devices(Done<DeviceState> done) override;
+  void load_devices(DeviceState state, Done<void> done) override;
+  void switch_disk(const std::string& device, const std::filesystem::path& overlay, Done<void> done) override;
+  void stand_still() override { stands_still_ = true; }
+
+ private:
+  Result<void> allowed(const char* call) const;
+
+  Host host_;
+  std::unique_ptr<FakeMemory> memory_;
+  std::string serial_;
+  std::string disk_device_;
+  std::filesystem::path disk_;
+  bool stands_still_ = false;
+};
+
+}  // namespace cove
