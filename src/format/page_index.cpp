@@ -6,7 +6,7 @@
 namespace cove {
 namespace {
 
-constexpr std::string_view kMagic = "COVEPGIX";
+constexpr std::string_view kIndexMagic = "COVEPGIX";
 constexpr std::uint32_t kIndexVersion = 1;
 constexpr std::size_t kIndexHeaderBytes = 64;
 constexpr std::size_t kChecksumAt = 48;
@@ -67,8 +67,8 @@ struct IndexHeader {
 
 Result<IndexHeader> parse_header(std::string_view bytes) {
   if (bytes.size() < kIndexHeaderBytes) return damaged_index("shorter than its header");
-  if (!bytes.starts_with(kMagic)) return damaged_index("it does not begin like one");
-  NumberReader reader(bytes, kMagic.size());
+  if (!bytes.starts_with(kIndexMagic)) return damaged_index("it does not begin like one");
+  NumberReader reader(bytes, kIndexMagic.size());
   const auto version = reader.next<std::uint32_t>();
   if (version > kIndexVersion)
     return Error(Code::kFailedPrecondition,
@@ -103,7 +103,7 @@ Result<void> check_ref(const PageRef& ref, const IndexHeader& header, const std:
 }  // namespace
 
 std::string encode_page_index(const PageIndex& index) {
-  std::string out(kMagic);
+  std::string out(kIndexMagic);
   out.reserve(kIndexHeaderBytes + index.layers.size() * kLayerBytes + index.pages.size() * kPageRefBytes);
   append_number(out, kIndexVersion);
   append_number(out, static_cast<std::uint32_t>(kPageBytes));

@@ -13,6 +13,8 @@
 
 namespace cove {
 
+inline constexpr std::uint64_t kGuestPageBytes = 4096;
+
 // Pages that follow each other.
 struct PageRun {
   std::uint32_t first = 0;

@@ -12,7 +12,7 @@
 namespace cove {
 namespace {
 
-constexpr std::uint64_t kMemory = std::uint64_t{64} << 20U;
+constexpr std::uint64_t kLayeredBytes = std::uint64_t{64} << 20U;
 const std::string kFirst(32, '1');
 const std::string kSecond(32, '2');
 const std::string kThird(32, '3');
@@ -32,7 +32,7 @@ class MemoryLayers : public testing::Test {
   PageIndex write(const std::string& id, const std::map<std::uint32_t, std::string>& pages,
                   const PageIndex* before = nullptr) {
     auto writer = PageLayerWriter::create(
-        {.layer = path(id), .layer_id = id, .memory_bytes = kMemory, .before = before});
+        {.layer = path(id), .layer_id = id, .memory_bytes = kLayeredBytes, .before = before});
     EXPECT_TRUE(writer.ok());
     for (const auto& [page, bytes] : pages) EXPECT_TRUE(writer->add(page, bytes).ok());
     auto index = writer->finish();
@@ -58,27 +58,28 @@ class MemoryLayers : public testing::Test {
 
 TEST_F(MemoryLayers, AFullLayerIsTheMemoryWithHolesForZeros) {
   const UniqueFd memory(::memfd_create("memory", MFD_CLOEXEC));
-  ASSERT_EQ(::ftruncate(memory.get(), kMemory), 0);
-  std::string wanted(kMemory, '\0');
+  ASSERT_EQ(::ftruncate(memory.get(), kLayeredBytes), 0);
+  std::string wanted(kLayeredBytes, '\0');
   for (const std::uint64_t page : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{255}, std::uint64_t{256},
-                                   std::uint64_t{700}, kMemory / kPageBytes - 1}) {
+                                   std::uint64_t{700}, kLayeredBytes / kPageBytes - 1}) {
     wanted.replace(page * kPageBytes, kPageBytes, page_of(static_cast<char>('a' + page % 26)));
   }
   ASSERT_EQ(::pwrite(memory.get(), wanted.data(), 2U << 20U, 0), 2 << 20);  // zeros as data
   ASSERT_EQ(::pwrite(memory.get(), wanted.data() + 700 * kPageBytes, kPageBytes, 700 * kPageBytes),
             static_cast<ssize_t>(kPageBytes));
-  ASSERT_EQ(::pwrite(memory.get(), wanted.data() + kMemory - kPageBytes, kPageBytes, kMemory - kPageBytes),
+  ASSERT_EQ(::pwrite(memory.get(), wanted.data() + kLayeredBytes - kPageBytes, kPageBytes,
+                     kLayeredBytes - kPageBytes),
             static_cast<ssize_t>(kPageBytes));
   NoSteps quiet;
   ASSERT_TRUE(write_full_layer({}, memory.get(), path("full"), quiet).ok());
-  EXPECT_EQ(*read_file(path("full"), kMemory), wanted);
+  EXPECT_EQ(*read_file(path("full"), kLayeredBytes), wanted);
   EXPECT_LE(*allocated_bytes(path("full")), 6 * kPageBytes + 65536);
   EXPECT_FALSE(path_exists(path(".full.new")));
 }
 
 TEST_F(MemoryLayers, ACancelledFullLayerLeavesNothing) {
   const UniqueFd memory(::memfd_create("memory", MFD_CLOEXEC));
-  ASSERT_EQ(::ftruncate(memory.get(), kMemory), 0);
+  ASSERT_EQ(::ftruncate(memory.get(), kLayeredBytes), 0);
   ASSERT_EQ(::pwrite(memory.get(), "x", 1, 0), 1);
   const CancelSource cancel;
   cancel.cancel();
@@ -134,7 +135,7 @@ TEST_F(MemoryLayers, DamageIsFoundBeforeAnythingIsBelieved) {
 TEST_F(MemoryLayers, AWriterThatIsGivenUpLeavesNothing) {
   {
     auto writer =
-        PageLayerWriter::create({.layer = path(kFirst), .layer_id = kFirst, .memory_bytes = kMemory});
+        PageLayerWriter::create({.layer = path(kFirst), .layer_id = kFirst, .memory_bytes = kLayeredBytes});
     ASSERT_TRUE(writer.ok());
     ASSERT_TRUE(writer->add(1, page_of('a')).ok());
   }

@@ -10,7 +10,7 @@
 namespace cove {
 namespace {
 
-constexpr std::uint64_t kMemory = std::uint64_t{1} << 20U;
+constexpr std::uint64_t kStateBytes = std::uint64_t{1} << 20U;
 const std::string kFull(32, 'f');
 const std::string kOther(32, 'e');
 
@@ -20,12 +20,12 @@ class StateStoreTest : public testing::Test {
 
   void make_layer(const std::string& id) const {
     ASSERT_TRUE(make_directories(store_.full_layer(id).parent_path()).ok());
-    ASSERT_TRUE(write_file_atomic(store_.full_layer(id), std::string(kMemory, 'm')).ok());
+    ASSERT_TRUE(write_file_atomic(store_.full_layer(id), std::string(kStateBytes, 'm')).ok());
   }
   // A full state over kFull whose page 3 is its own.
   StateManifest save(const std::string& id, const PageIndex* before = nullptr) const {
     auto writer = PageLayerWriter::create(
-        {.layer = store_.page_layer(id), .layer_id = id, .memory_bytes = kMemory, .before = before});
+        {.layer = store_.page_layer(id), .layer_id = id, .memory_bytes = kStateBytes, .before = before});
     EXPECT_TRUE(writer->add(3, std::string(kPageBytes, id[0])).ok());
     const auto index = writer->finish();
     EXPECT_TRUE(index.ok());
@@ -33,11 +33,11 @@ class StateStoreTest : public testing::Test {
     EXPECT_TRUE(draft.ok());
     EXPECT_TRUE(draft->add_file(kDeviceStateFile, "devices of " + id).ok());
     EXPECT_TRUE(draft->add_file(kPageIndexFile, encode_page_index(*index)).ok());
-    StateManifest manifest{.id = id, .vm = "web", .memory = StateMemory{kFull, kMemory}};
+    StateManifest manifest{.id = id, .vm = "web", .memory = StateMemory{kFull, kStateBytes}};
     manifest.machine.emplace();
     manifest.machine->machine_type = "pc-q35-7.2";
     manifest.machine->cpu_model = "max";
-    manifest.machine->memory_bytes = kMemory;
+    manifest.machine->memory_bytes = kStateBytes;
     auto committed = draft->commit(std::move(manifest));
     EXPECT_TRUE(committed.ok()) << committed.error().message();
     return *committed;

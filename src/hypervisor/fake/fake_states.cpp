@@ -16,7 +16,6 @@
 namespace cove {
 namespace {
 
-constexpr std::uint64_t kPage = 4096;
 constexpr std::string_view kBlobHead = "fake devices ";
 constexpr std::size_t kSerialBytes = 8;
 
@@ -53,24 +52,28 @@ Result<std::vector<PageRun>> FakeMemory::changed_pages() const {
 }
 
 Result<void> FakeMemory::read(PageRun run, std::span<char> buffer) const {
-  COVE_CHECK(buffer.size() == run.count * kPage && (std::uint64_t{run.first} + run.count) * kPage <= bytes_);
-  const auto got = ::pread(file_.get(), buffer.data(), buffer.size(), static_cast<off_t>(run.first * kPage));
+  COVE_CHECK(buffer.size() == run.count * kGuestPageBytes &&
+             (std::uint64_t{run.first} + run.count) * kGuestPageBytes <= bytes_);
+  const auto got =
+      ::pread(file_.get(), buffer.data(), buffer.size(), static_cast<off_t>(run.first * kGuestPageBytes));
   if (got != static_cast<ssize_t>(buffer.size())) return Error::from_errno(errno, "reading the fake memory");
   for (std::uint32_t i = 0; i < run.count; ++i) {
     const auto own = own_.find(run.first + i);
-    if (own != own_.end()) own->second.copy(buffer.data() + i * kPage, kPage);
+    if (own != own_.end()) own->second.copy(buffer.data() + i * kGuestPageBytes, kGuestPageBytes);
   }
   return {};
 }
 
 Result<void> FakeMemory::write(std::uint32_t first, std::string_view bytes) {
-  COVE_CHECK(bytes.size() % kPage == 0 && first * kPage + bytes.size() <= bytes_);
+  COVE_CHECK(bytes.size() % kGuestPageBytes == 0 && first * kGuestPageBytes + bytes.size() <= bytes_);
   if (mapping_ == Mapping::kShared) {
-    const auto put = ::pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(first * kPage));
+    const auto put =
+        ::pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(first * kGuestPageBytes));
     if (put != static_cast<ssize_t>(bytes.size())) return Error::from_errno(errno, "writing the fake memory");
     return {};
   }
-  for (; !bytes.empty(); bytes.remove_prefix(kPage)) own_[first++] = bytes.substr(0, kPage);
+  for (; !bytes.empty(); bytes.remove_prefix(kGuestPageBytes))
+    own_[first++] = bytes.substr(0, kGuestPageBytes);
   return {};
 }
 

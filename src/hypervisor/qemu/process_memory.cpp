@@ -17,7 +17,6 @@
 namespace cove {
 namespace {
 
-constexpr std::uint64_t kPage = 4096;
 constexpr std::size_t kMaxMaps = std::size_t{16} << 20U;
 // Of an entry of pagemap, as in the kernel's admin-guide/mm/pagemap.rst.
 constexpr std::uint64_t kPresent = std::uint64_t{1} << 63U;
@@ -102,10 +101,10 @@ Result<MemoryRange> ProcessMemory::find_mapping(int fd) const {
 Result<std::vector<PageRun>> ProcessMemory::private_pages(const MemoryRange& range) const {
   std::vector<PageRun> runs;
   std::vector<std::uint64_t> entries(std::size_t{64} << 10U);
-  const std::uint64_t pages = range.bytes / kPage;
+  const std::uint64_t pages = range.bytes / kGuestPageBytes;
   for (std::uint64_t at = 0; at < pages; at += entries.size()) {
     const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(entries.size(), pages - at));
-    const auto offset = static_cast<off_t>((range.start / kPage + at) * sizeof entries[0]);
+    const auto offset = static_cast<off_t>((range.start / kGuestPageBytes + at) * sizeof entries[0]);
     const auto got = ::pread(pagemap_.get(), entries.data(), wanted * sizeof entries[0], offset);
     if (got < 0) return Error::from_errno(errno, "reading which pages have changed");
     if (static_cast<std::size_t>(got) != wanted * sizeof entries[0])

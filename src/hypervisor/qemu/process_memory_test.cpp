@@ -13,9 +13,9 @@
 namespace cove {
 namespace {
 
-constexpr std::size_t kPage = 4096;
-constexpr std::size_t kPages = 600'000 / kPage;
-constexpr std::size_t kBytes = kPages * kPage;
+constexpr std::size_t kMappedPage = 4096;
+constexpr std::size_t kMappedPages = 600'000 / kMappedPage;
+constexpr std::size_t kMappedBytes = kMappedPages * kMappedPage;
 
 // A file of pages 'a', 'b', 'c', ..., and a child process that has it mapped privately and has written to
 // some pages.
@@ -25,7 +25,7 @@ class ProcessMemoryTest : public testing::Test {
     file_.reset(::memfd_create("memory", MFD_CLOEXEC));
     ASSERT_TRUE(file_.valid());
     std::string bytes;
-    for (std::size_t i = 0; i < kPages; ++i) bytes += std::string(kPage, letter(i));
+    for (std::size_t i = 0; i < kMappedPages; ++i) bytes += std::string(kMappedPage, letter(i));
     ASSERT_TRUE(write_all({}, file_.get(), bytes).ok());
   }
   void TearDown() override {
@@ -44,11 +44,11 @@ class ProcessMemoryTest : public testing::Test {
     child_ = ::fork();
     ASSERT_GE(child_, 0);
     if (child_ == 0) {
-      auto* memory =
-          static_cast<char*>(::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE, file_.get(), 0));
-      for (const auto page : changed) memory[page * kPage] = '!';
-      static_cast<void>(*static_cast<volatile char*>(memory + 20 * kPage));  // reading changes nothing
-      ::mprotect(memory + 30 * kPage, kPage, PROT_READ);
+      auto* memory = static_cast<char*>(
+          ::mmap(nullptr, kMappedBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE, file_.get(), 0));
+      for (const auto page : changed) memory[page * kMappedPage] = '!';
+      static_cast<void>(*static_cast<volatile char*>(memory + 20 * kMappedPage));  // reading changes nothing
+      ::mprotect(memory + 30 * kMappedPage, kMappedPage, PROT_READ);
       static_cast<void>(::write(theirs.get(), "x", 1));
       for (;;) ::pause();
     }
@@ -61,18 +61,18 @@ class ProcessMemoryTest : public testing::Test {
 };
 
 TEST_F(ProcessMemoryTest, TellsWhichPagesAreTheProcesssOwn) {
-  start_child({0, 1, 2, 57, kPages - 1});
+  start_child({0, 1, 2, 57, kMappedPages - 1});
   const auto memory = ProcessMemory::open(child_);
   ASSERT_TRUE(memory.ok()) << memory.error().message();
   const auto range = memory->find_mapping(file_.get());
   ASSERT_TRUE(range.ok()) << range.error().message();
-  EXPECT_EQ(range->bytes, kBytes);
+  EXPECT_EQ(range->bytes, kMappedBytes);
   EXPECT_EQ(*memory->private_pages(*range),
-            (std::vector<PageRun>{{0, 3}, {57, 1}, {static_cast<std::uint32_t>(kPages - 1), 1}}));
+            (std::vector<PageRun>{{0, 3}, {57, 1}, {static_cast<std::uint32_t>(kMappedPages - 1), 1}}));
 
-  std::string page(2 * kPage, '\0');
-  ASSERT_TRUE(memory->read(range->start + 2 * kPage, page).ok());
-  EXPECT_EQ(page, "!" + std::string(kPage - 1, letter(2)) + std::string(kPage, letter(3)));
+  std::string page(2 * kMappedPage, '\0');
+  ASSERT_TRUE(memory->read(range->start + 2 * kMappedPage, page).ok());
+  EXPECT_EQ(page, "!" + std::string(kMappedPage - 1, letter(2)) + std::string(kMappedPage, letter(3)));
 }
 
 TEST_F(ProcessMemoryTest, WritesThatMakeAPagePrivateReachNobodyElse) {
@@ -82,13 +82,13 @@ TEST_F(ProcessMemoryTest, WritesThatMakeAPagePrivateReachNobodyElse) {
   const auto range = *memory->find_mapping(file_.get());
   EXPECT_TRUE(memory->private_pages(range)->empty());
   // Also into the page that the process may not write to itself.
-  ASSERT_TRUE(memory->write(range.start + 29 * kPage, std::string(2 * kPage, '#')).ok());
+  ASSERT_TRUE(memory->write(range.start + 29 * kMappedPage, std::string(2 * kMappedPage, '#')).ok());
   EXPECT_EQ(*memory->private_pages(range), (std::vector<PageRun>{{29, 2}}));
-  std::string there(2 * kPage, '\0');
-  ASSERT_TRUE(memory->read(range.start + 29 * kPage, there).ok());
-  EXPECT_EQ(there, std::string(2 * kPage, '#'));
+  std::string there(2 * kMappedPage, '\0');
+  ASSERT_TRUE(memory->read(range.start + 29 * kMappedPage, there).ok());
+  EXPECT_EQ(there, std::string(2 * kMappedPage, '#'));
   char in_file = 0;
-  ASSERT_EQ(::pread(file_.get(), &in_file, 1, 29 * kPage), 1);
+  ASSERT_EQ(::pread(file_.get(), &in_file, 1, 29 * kMappedPage), 1);
   EXPECT_EQ(in_file, letter(29));
 }
 
@@ -97,9 +97,9 @@ TEST_F(ProcessMemoryTest, SaysWhatIsNotThere) {
   const auto memory = ProcessMemory::open(child_);
   ASSERT_TRUE(memory.ok());
   const UniqueFd other(::memfd_create("other", MFD_CLOEXEC));
-  ASSERT_EQ(::ftruncate(other.get(), kBytes), 0);
+  ASSERT_EQ(::ftruncate(other.get(), kMappedBytes), 0);
   EXPECT_EQ(memory->find_mapping(other.get()).error().code(), Code::kNotFound);
-  std::string page(kPage, '\0');
+  std::string page(kMappedPage, '\0');
   EXPECT_FALSE(memory->read(0, page).ok());
   EXPECT_EQ(ProcessMemory::open(999'999'999).error().code(), Code::kNotFound);
   const auto range = *memory->find_mapping(file_.get());

@@ -3,11 +3,6 @@
 #include "base/check.h"
 
 namespace cove {
-namespace {
-
-constexpr std::uint64_t kPage = 4096;
-
-}  // namespace
 
 Result<const QemuMemory::View*> QemuMemory::view() const {
   if (!view_) {
@@ -27,15 +22,16 @@ Result<std::vector<PageRun>> QemuMemory::changed_pages() const {
 }
 
 Result<void> QemuMemory::read(PageRun run, std::span<char> buffer) const {
-  COVE_CHECK(buffer.size() == run.count * kPage && (std::uint64_t{run.first} + run.count) * kPage <= bytes_);
+  COVE_CHECK(buffer.size() == run.count * kGuestPageBytes &&
+             (std::uint64_t{run.first} + run.count) * kGuestPageBytes <= bytes_);
   const auto* seen = COVE_TRY(view());
-  return seen->process.read(seen->range.start + run.first * kPage, buffer);
+  return seen->process.read(seen->range.start + run.first * kGuestPageBytes, buffer);
 }
 
 Result<void> QemuMemory::write(std::uint32_t first, std::string_view bytes) {
-  COVE_CHECK(bytes.size() % kPage == 0 && first * kPage + bytes.size() <= bytes_);
+  COVE_CHECK(bytes.size() % kGuestPageBytes == 0 && first * kGuestPageBytes + bytes.size() <= bytes_);
   const auto* seen = COVE_TRY(view());
-  return seen->process.write(seen->range.start + first * kPage, bytes);
+  return seen->process.write(seen->range.start + first * kGuestPageBytes, bytes);
 }
 
 }  // namespace cove

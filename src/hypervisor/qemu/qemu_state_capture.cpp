@@ -14,7 +14,6 @@
 namespace cove {
 namespace {
 
-constexpr std::uint64_t kPage = 4096;
 constexpr std::size_t kMaxDeviceBytes = std::size_t{64} << 20U;
 constexpr std::uint64_t kMaxVideoBytes = std::uint64_t{256} << 20U;
 constexpr std::int64_t kVgaClass = 0x300;
@@ -148,8 +147,8 @@ Result<std::vector<DeviceState::VideoPages>> QemuStateCapture::read_video(const 
   if (range.bytes == 0) return video;
   const auto* process = COVE_TRY(engine_->memory.process());
   for (const auto& run : COVE_TRY(process->private_pages(range))) {
-    DeviceState::VideoPages pages{run.first, std::string(run.count * kPage, '\0')};
-    COVE_TRY(process->read(range.start + run.first * kPage, pages.bytes));
+    DeviceState::VideoPages pages{run.first, std::string(run.count * kGuestPageBytes, '\0')};
+    COVE_TRY(process->read(range.start + run.first * kGuestPageBytes, pages.bytes));
     if (pages.bytes.find_first_not_of('\0') != std::string::npos) video.push_back(std::move(pages));
   }
   return video;
@@ -190,9 +189,9 @@ void QemuStateCapture::write_video(std::vector<DeviceState::VideoPages> video, D
     const auto process = engine_->memory.process();
     if (!process.ok()) return done(process.error());
     for (const auto& pages : video) {
-      if (pages.first * kPage + pages.bytes.size() > range->bytes)
+      if (pages.first * kGuestPageBytes + pages.bytes.size() > range->bytes)
         return done(Error(Code::kDataLoss, "the saved screen is larger than the video memory"));
-      auto written = (*process)->write(range->start + pages.first * kPage, pages.bytes);
+      auto written = (*process)->write(range->start + pages.first * kGuestPageBytes, pages.bytes);
       if (!written.ok()) return done(std::move(written).context("restoring the screen"));
     }
     done({});
