@@ -5,7 +5,7 @@ function __cove_complete
     if test "$reply" = ':files'
       set -l flag (string match -r -- '^-[^=]*=' (commandline -ct))
       for path in (__fish_complete_path (string replace -r -- '^-[^=]*=' '' (commandline -ct)))
-        echo $flag$path
+        echo "$flag$path"
       end
     else
       echo $reply
