@@ -103,8 +103,8 @@ Result<Qcow2Layout> encode_qcow2(std::uint64_t virtual_bytes, std::string_view b
   }
   // Clusters: 0 header, 1 refcount table, 2 its only block (good for 2 GiB of metadata and data), 3.. L1.
   constexpr std::uint64_t kPerL1 = std::uint64_t{1} << (2 * kClusterBits - 3);
-  constexpr std::uint64_t l1_entries = kMaxDiskBytes / kPerL1;  // holes in the file until they are used
-  const std::uint64_t l1_clusters = (l1_entries * 8 + kCluster - 1) / kCluster;
+  constexpr std::uint64_t kL1Entries = kMaxDiskBytes / kPerL1;  // holes in the file until they are used
+  const std::uint64_t l1_clusters = (kL1Entries * 8 + kCluster - 1) / kCluster;
   const std::uint64_t used = 3 + l1_clusters;
 
   Qcow2Layout layout;
@@ -115,7 +115,7 @@ Result<Qcow2Layout> encode_qcow2(std::uint64_t virtual_bytes, std::string_view b
   store_be(head, 4, 3, 4);
   store_be(head, 20, kClusterBits, 4);
   store_be(head, kQcow2SizeOffset, virtual_bytes, 8);
-  store_be(head, 36, l1_entries, 4);
+  store_be(head, 36, kL1Entries, 4);
   store_be(head, 40, 3 * kCluster, 8);
   store_be(head, 48, kCluster, 8);
   store_be(head, 56, 1, 4);

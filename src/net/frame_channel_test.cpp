@@ -47,6 +47,7 @@ struct Collector {
 
 std::vector<std::string> numbered(const std::string& prefix, int count) {
   std::vector<std::string> all;
+  all.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; i++) all.push_back(prefix + std::to_string(i));
   return all;
 }

@@ -21,8 +21,6 @@ using testing::FakeGuest;
 using testing::get16;
 using testing::get32;
 using testing::GuestConnection;
-using testing::put16;
-using testing::put32;
 
 OpContext limit() { return OpContext{}.with_timeout(std::chrono::seconds(20)); }
 
@@ -246,6 +244,7 @@ TEST_F(UserNetworkTest, AnyThreadMayCall) {
   std::atomic<int> failures = 0;
   {
     std::vector<Thread> threads;
+    threads.reserve(4);
     for (int i = 0; i < 4; i++) {
       threads.emplace_back("caller", [&] {
         for (int round = 0; round < 25; round++) {

@@ -13,7 +13,6 @@ namespace {
 
 using testing::Loopback;
 using vz::agent::v1::CopyInChunk;
-using vz::agent::v1::ExecOutput;
 using vz::agent::v1::ReadFileRequest;
 using vz::agent::v1::ReadFileResponse;
 
@@ -251,6 +250,7 @@ TEST(Call, RunsManyAtOnce) {
   const Handlers handlers = echo_handlers();
   Loopback loop(handlers);
   std::vector<Thread> threads;
+  threads.reserve(100);
   for (int t = 0; t < 100; t++) {
     threads.emplace_back("caller", [&, t] {
       for (int i = 0; i < 20; i++) {

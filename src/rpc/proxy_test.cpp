@@ -48,7 +48,7 @@ Handlers guest_handlers(std::promise<Code>& hang_ended) {
 
 // client -- front server with the proxy -- upstream channel -- guest server
 struct Relay {
-  explicit Relay(std::string token) {
+  explicit Relay(const std::string& token) {
     const auto upstream = [this](const OpContext&,
                                  std::string_view path) -> Result<std::shared_ptr<Channel>> {
       if (path.starts_with("/none.")) return Error(Code::kUnavailable, "no such agent");

@@ -167,6 +167,7 @@ TEST(Robust, CallsBeyondTheLimitWait) {
   Loopback loop(handlers, {}, options);
   ReadFileRequest request;
   std::vector<Thread> callers;
+  callers.reserve(20);
   for (int i = 0; i < 20; i++)
     callers.emplace_back("caller", [&] {
       ReadFileResponse reply;
