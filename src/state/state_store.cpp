@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -53,6 +54,11 @@ std::vector<std::uint64_t> layer_lengths(const PageIndex& index) {
 
 // --- StateDraft
 // ----------------------------------------------------------------------------------------------
+
+StateDraft::StateDraft(StateDraft&& other) noexcept
+    : hidden_(std::exchange(other.hidden_, {})),
+      final_(std::move(other.final_)),
+      files_(std::move(other.files_)) {}
 
 StateDraft::~StateDraft() {
   if (!hidden_.empty()) static_cast<void>(remove_tree(hidden_));

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -24,9 +25,7 @@ inline constexpr std::string_view kPageIndexFile = "page.index";
 // A state that is being made. One thread. Unless committed it goes with its owner.
 class StateDraft {
  public:
-  StateDraft(StateDraft&& other) noexcept : hidden_(std::exchange(other.hidden_, {})), final_(other.final_) {
-    files_ = std::move(other.files_);
-  }
+  StateDraft(StateDraft&& other) noexcept;
   StateDraft& operator=(StateDraft&&) = delete;
   ~StateDraft();
 
