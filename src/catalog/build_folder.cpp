@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kPrefix = "cove-build-";
+constexpr std::string_view kBuildFolderPrefix = "cove-build-";
 
 // nullopt: in use, gone, no folder, or somebody else's.
 std::optional<UniqueFd> lock_own(const fs::path& path) {
@@ -54,7 +54,7 @@ Result<void> remove_folder(const fs::path& folder, const std::vector<std::string
 
 Result<BuildFolder> BuildFolder::create(const fs::path& parent, std::vector<std::string> environment) {
   for (;;) {
-    TempDir made = COVE_TRY(TempDir::create(parent, kPrefix));
+    TempDir made = COVE_TRY(TempDir::create(parent, kBuildFolderPrefix));
     auto lock = lock_own(made.path());
     // Between its making and its locking it looked abandoned, and somebody removes it.
     if (!lock) continue;
@@ -69,7 +69,7 @@ void BuildFolder::remove_abandoned(const fs::path& parent, const std::vector<std
   const auto names = list_directory(parent);
   if (!names.ok()) return;
   for (const auto& name : *names) {
-    if (!name.starts_with(kPrefix)) continue;
+    if (!name.starts_with(kBuildFolderPrefix)) continue;
     const auto lock = lock_own(parent / name);
     if (lock) static_cast<void>(remove_folder(parent / name, environment));
   }
