@@ -103,8 +103,7 @@ Result<void> write_full_layer(const OpContext& ctx, int memory_fd, const std::fi
   return std::move(written).context("writing the memory to " + layer.string());
 }
 
-// --- PageLayerWriter
-// -----------------------------------------------------------------------------------------
+// --- PageLayerWriter ---
 
 PageLayerWriter::PageLayerWriter(Options options, UniqueFd fd)
     : options_(std::move(options)), fd_(std::move(fd)), index_{.memory_bytes = options_.memory_bytes} {
@@ -189,8 +188,7 @@ Result<PageIndex> PageLayerWriter::finish() {
   return std::move(index_);
 }
 
-// --- reading
-// -------------------------------------------------------------------------------------------------
+// --- reading ---
 
 namespace {
 

@@ -52,8 +52,7 @@ std::vector<std::uint64_t> layer_lengths(const PageIndex& index) {
 
 }  // namespace
 
-// --- StateDraft
-// ----------------------------------------------------------------------------------------------
+// --- StateDraft ---
 
 StateDraft::StateDraft(StateDraft&& other) noexcept
     : hidden_(std::exchange(other.hidden_, {})),
@@ -79,8 +78,7 @@ Result<StateManifest> StateDraft::commit(StateManifest manifest) {
   return manifest;
 }
 
-// --- StateStore
-// ----------------------------------------------------------------------------------------------
+// --- StateStore ---
 
 Result<StateDraft> StateStore::begin(const std::string& id) const {
   auto hidden = states_ / (std::string(kDraftPrefix) + id);

@@ -50,6 +50,7 @@ TEST_F(VmRegistryTest, OfManyCreatorsOneWins) {
   std::atomic<int> won = 0;
   {
     std::vector<Thread> threads;
+    threads.reserve(8);
     for (int i = 0; i < 8; ++i) {
       threads.emplace_back("creator", [&] {
         if (VmRegistry(registry_.home()).create(name("same")).ok()) ++won;

@@ -27,7 +27,7 @@ Result<StopRequest> stop_request(const ControlRequest& request) {
   } else if (command.mode() != "force" && !command.mode().empty()) {
     return Error(Code::kInvalidArgument, "unknown stop mode: " + command.mode());
   }
-  constexpr std::uint64_t kLongest = 24 * 3600 * 1000;
+  constexpr std::uint64_t kLongest = 24ULL * 3600 * 1000;
   if (command.timeout_ms() > kLongest) return Error(Code::kInvalidArgument, "stop timeout over a day");
   if (command.timeout_ms() > 0) stop.timeout = std::chrono::milliseconds(command.timeout_ms());
   return stop;
@@ -157,7 +157,7 @@ Result<ControlResponse> CommandExecutor::wait(const OpContext& ctx, const Contro
     for (const auto& entry : facts.all()) known.push_back(entry.name);
     return Error(Code::kInvalidArgument, "this vm has no fact '" + name + "'; it has: " + join(known, ", "));
   }
-  constexpr std::uint64_t kLongest = 7 * 24 * 3600 * 1000ULL;
+  constexpr std::uint64_t kLongest = 7ULL * 24 * 3600 * 1000;
   const auto timeout = std::chrono::milliseconds(std::min(request.wait().timeout_ms(), kLongest));
   const auto waited = facts.wait(ctx.with_timeout(timeout), name);
   const bool still = !waited.ok() && waited.error().code() == Code::kUnavailable;

@@ -83,7 +83,7 @@ void VmPower::request_stop(Done<void> done) {
 }
 
 void VmPower::press_button() {
-  machine_->stop(StopMode::kRequest, [](Result<void> pressed) {
+  machine_->stop(StopMode::kRequest, [](const Result<void>& pressed) {
     if (!pressed.ok()) log_warn("power button failed", {{"reason", pressed.error().message()}});
   });
 }
@@ -93,7 +93,7 @@ void VmPower::force(std::string why) {
   stop_->force_timer.reset();
   stop_->again_timer.reset();
   stop_->end = {true, std::move(why)};
-  machine_->stop(StopMode::kForce, [](Result<void> ended) {
+  machine_->stop(StopMode::kForce, [](const Result<void>& ended) {
     if (!ended.ok()) log_error("stopping by force failed", {{"reason", ended.error().message()}});
   });
 }
@@ -141,7 +141,7 @@ bool VmPower::ask_agent_to_stop() {
   if (!may) return false;
   // Called on the agent's thread, maybe after this object's end: only the loop, which outlives both, is
   // touched.
-  auto answered = [this, &loop = loop_, alive = std::weak_ptr<char>(alive_)](Result<void> asked) {
+  auto answered = [this, &loop = loop_, alive = std::weak_ptr<char>(alive_)](const Result<void>& asked) {
     loop.post([this, alive, asked] {
       if (!alive.expired() && machine_ != nullptr && stop_) agent_answered(asked);
     });
@@ -181,7 +181,7 @@ void VmPower::restart(StopRequest request, Done<void> done) {
     stop(request, nullptr);
   };
   auto answered = [this, &loop = loop_, power_cycle,
-                   alive = std::weak_ptr<char>(alive_)](Result<void> asked) {
+                   alive = std::weak_ptr<char>(alive_)](const Result<void>& asked) {
     loop.post([this, power_cycle, alive, asked] {
       if (alive.expired() || !reboot_ || asked.ok()) return;
       Done<void> waiting = std::move(reboot_->done);
@@ -240,7 +240,7 @@ void VmPower::machine_gone(VmEnd end) {
   auto reboot = std::exchange(reboot_, std::nullopt);
   Done<void> again = std::exchange(boot_again_, nullptr);
   if (again && end.state == MachineState::kStopped) {
-    return boot([this, again](Result<void> booted) {
+    return boot([this, again](const Result<void>& booted) {
       again(booted);
       if (!booted.ok()) surroundings_.ended({MachineState::kCrashed, booted.error().message(), {}});
     });

@@ -19,7 +19,6 @@ namespace cove {
 namespace {
 
 using agent::v1::TreeChunk;
-using agent::v1::TreeEntry;
 namespace fs = std::filesystem;
 
 class TreeDestinationTest : public ::testing::Test {

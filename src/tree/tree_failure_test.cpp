@@ -15,7 +15,6 @@ namespace cove {
 namespace {
 
 using agent::v1::TreeChunk;
-using agent::v1::TreeEntry;
 namespace fs = std::filesystem;
 
 class TreeFailureTest : public ::testing::Test {

@@ -124,8 +124,7 @@ void FakeMachine::stop(StopMode mode, Done<void> done) {
   later("stop", std::move(done), [this] { press_power_button(); });
 }
 
-// --- the guest
-// -----------------------------------------------------------------------------------------------
+// --- the guest ---
 
 void FakeMachine::boot() {
   started_at_ = std::chrono::system_clock::now();
@@ -242,8 +241,7 @@ void FakeMachine::set_state(MachineState state, std::string text) {
   events_.emit({.kind = MachineEvent::Kind::kStateChanged, .state = state, .text = std::move(text)});
 }
 
-// --- the console
-// ---------------------------------------------------------------------------------------------
+// --- the console ---
 
 void FakeMachine::read_console() {
   std::array<char, 1024> buffer;

@@ -21,8 +21,7 @@ constexpr std::size_t kSerialBytes = 8;
 
 }  // namespace
 
-// --- memory
-// --------------------------------------------------------------------------------------------------
+// --- memory ---
 
 Result<std::unique_ptr<FakeMemory>> FakeMemory::create(UniqueFd origin, std::uint64_t bytes) {
   const auto mapping = origin ? Mapping::kPrivate : Mapping::kShared;
@@ -77,8 +76,7 @@ Result<void> FakeMemory::write(std::uint32_t first, std::string_view bytes) {
   return {};
 }
 
-// --- devices and disk
-// ----------------------------------------------------------------------------------------
+// --- devices and disk ---
 
 FakeStates::FakeStates(Host host, const MachineSpec& spec) : host_(std::move(host)) {
   if (const auto* disk = spec.find(DeviceKind::kDisk)) {

@@ -62,8 +62,7 @@ std::string hex_text(std::uint64_t value) {
 
 }  // namespace
 
-// --- the engine's life
-// ---------------------------------------------------------------------------------------
+// --- the engine's life ---
 
 Result<void> QemuStateCapture::prepare() {
   incoming_ = COVE_TRY(make_memory_file("cove-incoming"));
@@ -96,15 +95,14 @@ std::optional<Error> QemuStateCapture::not_paused(const char* what) const {
                std::string("cannot ") + what + ": the VM is " + std::string(to_string(state_())));
 }
 
-// --- saving
-// --------------------------------------------------------------------------------------------------
+// --- saving ---
 
 void QemuStateCapture::save_devices(Done<DeviceState> done) {
   auto file = make_memory_file("cove-devices");
   auto refused = not_paused("save the devices");
-  if (!refused && !file.ok()) refused = std::move(file).error();
+  if (!refused && !file.ok()) refused = file.error();
   if (refused) return loop_.post([done = std::move(done), error = *refused] { done(error); });
-  const auto fd = std::make_shared<UniqueFd>(std::move(file).value());
+  const auto fd = std::make_shared<UniqueFd>(std::move(*file));
   // QEMU's working directory and name space are ours, so it may open what is ours.
   const std::string name = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(fd->get());
   engine_->qmp.execute("xen-save-devices-state", Json::object({{"filename", name}}),
@@ -154,8 +152,7 @@ Result<std::vector<DeviceState::VideoPages>> QemuStateCapture::read_video(const 
   return video;
 }
 
-// --- loading
-// -------------------------------------------------------------------------------------------------
+// --- loading ---
 
 void QemuStateCapture::load_devices(DeviceState state, Done<void> done) {
   COVE_CHECK(!loading_);
@@ -204,8 +201,7 @@ void QemuStateCapture::loaded(Result<void> result) {
   done(std::move(result));
 }
 
-// --- disks
-// ---------------------------------------------------------------------------------------------------
+// --- disks ---
 
 void QemuStateCapture::switch_disk(const std::string& device, const std::filesystem::path& overlay,
                                    Done<void> done) {
