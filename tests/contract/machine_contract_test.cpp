@@ -4,10 +4,8 @@
 #include <cstdlib>
 
 #include "base/files.h"
-#include "hypervisor/fake/fake_hypervisor.h"
-#include "hypervisor/qemu/qemu_hypervisor.h"
 #include "machine_fixture.h"
-#include "tiny_guest.h"
+#include "test_machine.h"
 
 namespace cove {
 namespace {
@@ -27,30 +25,11 @@ std::ostream& operator<<(std::ostream& out, const Subject& subject) { return out
 class MachineContract : public testing::TestWithParam<Subject> {
  protected:
   void SetUp() override {
-    auto folder = TempDir::create("/tmp", "cove-contract-");
-    ASSERT_TRUE(folder.ok());
-    folder_.emplace(std::move(*folder));
-    VmConfig config;
-    config.mac = "52:54:00:12:34:56";
-    config.memory_gb = 1;
-    config.cpus = 1;
-    MachinePaths paths;
-    paths.root_disk = (folder_->path() / "disk").string();
-    paths.root_format = DiskFormat::kRaw;
-    paths.kernel = "none";
-    ASSERT_TRUE(write_file_atomic(paths.root_disk, tiny_guest_disk()).ok());
-    if (GetParam().real) {
-      auto made = make_qemu_hypervisor({}, {.path = COVE_TEST_PATH, .accel = Accel::kTcg});
-      ASSERT_TRUE(made.ok()) << made.error().message();
-      hypervisor_ = std::move(*made);
-    } else {
-      hypervisor_ = make_fake_hypervisor({.boot_lines = {"fake guest"}});
-    }
-    auto spec = hypervisor_->plan(config, paths);
-    ASSERT_TRUE(spec.ok()) << spec.error().message();
-    spec_ = std::move(*spec);
-    spec_.boot.kernel.clear();  // the disk boots
-    spec_.memory_bytes = 64U << 20U;
+    auto made = TestMachine::create(GetParam().real ? TestEngine::kQemu : TestEngine::kFake);
+    ASSERT_TRUE(made.ok()) << made.error().message();
+    folder_.emplace(std::move(made->folder));
+    hypervisor_ = std::move(made->hypervisor);
+    spec_ = std::move(made->spec);
     run_.emplace(*hypervisor_, spec_);
   }
   MachineRun& run() { return *run_; }
