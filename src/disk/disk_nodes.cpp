@@ -3,21 +3,14 @@
 #include <algorithm>
 
 #include "base/files.h"
-#include "base/strings.h"
+#include "model/object_id.h"
 
 namespace cove {
-namespace {
-
-bool is_node_id(std::string_view text) {
-  return text.size() == 32 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
-}  // namespace
 
 DiskNodes::DiskNodes(const std::filesystem::path& home) : folder_(home / "store" / "disk") {}
 
 Result<std::filesystem::path> DiskNodes::path_of(std::string_view id) const {
-  if (!is_node_id(id)) {
+  if (!is_object_id(id)) {
     return Error(Code::kInvalidArgument, "\"" + std::string(id) + "\" is no disk id (32 hex digits)");
   }
   return folder_ / id;
@@ -29,7 +22,7 @@ Result<DiskImage> DiskNodes::open(std::string_view id) const {
 
 Result<std::string> DiskNodes::create_overlay(const DiskImage& base, std::uint64_t bytes) const {
   COVE_TRY(make_directories(folder_, 0700));
-  std::string id = hex_encode(random_bytes(16));
+  std::string id = new_object_id();
   COVE_TRY(base.overlay_at(folder_ / id, bytes));
   return id;
 }
@@ -48,7 +41,7 @@ Result<std::vector<std::string>> DiskNodes::list() const {
   std::vector<std::string> ids;
   if (!path_exists(folder_)) return ids;
   for (std::string& name : COVE_TRY(list_directory(folder_))) {
-    if (is_node_id(name)) ids.push_back(std::move(name));
+    if (is_object_id(name)) ids.push_back(std::move(name));
   }
   return ids;
 }

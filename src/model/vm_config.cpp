@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "base/strings.h"
+#include "model/object_id.h"
 
 namespace cove {
 namespace {
@@ -81,15 +82,11 @@ Result<UserConfig> user_from(const Json& json) {
   return user;
 }
 
-bool is_hex(std::string_view text, std::size_t length) {
-  return text.size() == length && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
 bool is_mac(std::string_view text) {
   if (text.size() != 17) return false;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool colon = i % 3 == 2;
-    if (colon ? text[i] != ':' : !is_hex(text.substr(i, 1), 1)) return false;
+    const std::string_view allowed = i % 3 == 2 ? ":" : "0123456789abcdef";
+    if (allowed.find(text[i]) == std::string_view::npos) return false;
   }
   return true;
 }
@@ -191,8 +188,8 @@ Result<void> VmConfig::validate() const {
   if (memory_gb < 1 || memory_gb > 512) return wrong("memoryGB", "1 to 512");
   if (disk_gb < 1 || disk_gb > 16384) return wrong("diskGB", "1 to 16384");
   if (!mac.empty() && !is_mac(mac)) return wrong("mac", "six pairs of lower-case hex digits with colons");
-  if (!machine_id.empty() && !is_hex(machine_id, 32)) return wrong("machineId", "32 lower-case hex digits");
-  if (!root_disk.empty() && !is_hex(root_disk, 32)) return wrong("rootDisk", "32 lower-case hex digits");
+  if (!machine_id.empty() && !is_object_id(machine_id)) return wrong("machineId", "32 lower-case hex digits");
+  if (!root_disk.empty() && !is_object_id(root_disk)) return wrong("rootDisk", "32 lower-case hex digits");
   // It becomes a part of the engine's command line.
   if (machine_type.find_first_not_of(kMachineTypeChars) != std::string::npos || machine_type.size() > 64) {
     return wrong("machineType", "a versioned machine type, such as pc-q35-7.2");

@@ -2,11 +2,12 @@
 
 #include <utility>
 
+#include "model/object_id.h"
+
 namespace cove {
 namespace {
 
 constexpr std::int64_t kManifestVersion = 1;
-constexpr std::size_t kIdDigits = 32;
 constexpr std::size_t kMaxDisks = 64;
 constexpr std::size_t kMaxFiles = 64;
 constexpr std::string_view kChecksumMember = "checksum";
@@ -98,10 +99,6 @@ Result<void> check_sum(Json json) {
 std::string_view to_string(StateKind kind) { return kind == StateKind::kFull ? "full" : "disk"; }
 std::string_view to_string(DiskQuiet quiet) {
   return quiet == DiskQuiet::kFrozen ? "frozen" : "crash-consistent";
-}
-
-bool is_object_id(std::string_view text) {
-  return text.size() == kIdDigits && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 std::string StateManifest::to_text() const {

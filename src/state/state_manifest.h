@@ -65,7 +65,4 @@ struct StateManifest {
   friend bool operator==(const StateManifest&, const StateManifest&) = default;
 };
 
-// 32 lower-case hex digits.
-bool is_object_id(std::string_view text);
-
 }  // namespace cove

@@ -10,6 +10,7 @@
 
 #include "base/files.h"
 #include "base/io.h"
+#include "model/object_id.h"
 
 namespace cove {
 namespace {

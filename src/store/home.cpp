@@ -1,7 +1,6 @@
 #include "store/home.h"
 
 #include "base/files.h"
-#include "base/strings.h"
 
 namespace cove {
 
@@ -11,7 +10,5 @@ Result<void> Home::create() const {
   }
   return {};
 }
-
-std::string new_object_id() { return hex_encode(random_bytes(16)); }
 
 }  // namespace cove

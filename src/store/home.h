@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "model/object_id.h"
 #include "model/vm_name.h"
 
 namespace cove {
@@ -33,8 +34,5 @@ class Home {
  private:
   std::filesystem::path root_;
 };
-
-// 128 random bits as 32 hex digits: the name of a disk, RAM or state object.
-std::string new_object_id();
 
 }  // namespace cove

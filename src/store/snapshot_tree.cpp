@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "model/object_id.h"
 #include "model/vm_name.h"
 
 namespace cove {
@@ -25,10 +26,6 @@ Json snapshot_json(const Snapshot& snapshot) {
   return json;
 }
 
-bool is_state_id(std::string_view text) {
-  return text.size() == 32 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
 Result<Snapshot> snapshot_from(const Json& json) {
   const auto& kind = json.get("kind").as_string();
   Snapshot snapshot{
@@ -40,7 +37,7 @@ Result<Snapshot> snapshot_from(const Json& json) {
       .description = json.get("description").as_string()};
   if (!VmName::parse(snapshot.name).ok()) return damaged_tree("a name that is none");
   if (kind != to_string(snapshot.kind)) return damaged_tree("the kind of \"" + snapshot.name + "\" is wrong");
-  if (!is_state_id(snapshot.state)) return damaged_tree("the state of \"" + snapshot.name + "\" is wrong");
+  if (!is_object_id(snapshot.state)) return damaged_tree("the state of \"" + snapshot.name + "\" is wrong");
   return snapshot;
 }
 
