@@ -53,6 +53,10 @@ std::vector<std::uint64_t> layer_lengths(const PageIndex& index) {
 
 }  // namespace
 
+std::filesystem::path hot_layer_path(const std::string& id) {
+  return "/dev/shm/cove-layer-" + std::to_string(::geteuid()) + "-" + id;
+}
+
 // --- StateDraft ---
 
 StateDraft::StateDraft(StateDraft&& other) noexcept

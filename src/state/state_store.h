@@ -43,6 +43,10 @@ class StateDraft {
   std::map<std::string, StateFile> files_;
 };
 
+// Where a full layer is while engines run on it: a file on tmpfs. Each user holds a shared lock (flock) on
+// it; without one it is garbage. The durable copy is StateStore::full_layer().
+std::filesystem::path hot_layer_path(const std::string& id);
+
 class StateStore {
  public:
   explicit StateStore(const std::filesystem::path& home)

@@ -14,6 +14,7 @@ namespace cove {
 namespace {
 
 constexpr std::size_t kMaxConfigBytes = std::size_t{1} << 20U;
+constexpr std::size_t kMaxStateBytes = std::size_t{16} << 20U;
 constexpr std::size_t kTokenDigits = 64;
 
 std::string now_text() { return format_rfc3339(std::chrono::system_clock::now()); }
@@ -24,12 +25,16 @@ std::string host_boot_id() {
   return id.ok() ? std::string(trim(*id)) : std::string();
 }
 
+Result<std::optional<std::string>> read_if_there(const std::filesystem::path& path, std::size_t max_bytes) {
+  auto text = read_file(path, max_bytes);
+  if (text.ok()) return std::optional<std::string>(std::move(text).value());
+  if (text.error().code() == Code::kNotFound) return std::optional<std::string>();
+  return std::move(text).error();
+}
+
 Result<std::optional<Json>> read_json_if_there(const std::filesystem::path& path) {
-  auto text = read_file(path, kMaxConfigBytes);
-  if (!text.ok()) {
-    if (text.error().code() == Code::kNotFound) return std::optional<Json>();
-    return std::move(text).error();
-  }
+  const auto text = COVE_TRY(read_if_there(path, kMaxConfigBytes));
+  if (!text) return std::optional<Json>();
   return std::optional<Json>(COVE_TRY(Json::parse(*text).context(path.string())));
 }
 
@@ -167,6 +172,38 @@ Result<void> VmDirectory::end_session_crashed(const CrashRecord& record) const {
   return write_file_atomic(session_path(), session.dump() + "\n", 0600);
 }
 
+Result<SnapshotTree> VmDirectory::load_snapshots() const {
+  const auto text = COVE_TRY(read_if_there(snapshots_path(), kMaxStateBytes));
+  return SnapshotTree::parse(text.value_or("")).context(snapshots_path().string());
+}
+
+Result<void> VmDirectory::save_snapshots(const SnapshotTree& tree) const {
+  return write_file_atomic(snapshots_path(), tree.to_text(), 0600);
+}
+
+Result<std::optional<SuspendRecord>> VmDirectory::load_suspend() const {
+  const auto text = COVE_TRY(read_if_there(suspend_path(), kMaxConfigBytes));
+  if (!text) return std::optional<SuspendRecord>();
+  return std::optional<SuspendRecord>(COVE_TRY(SuspendRecord::parse(*text).context(suspend_path().string())));
+}
+
+Result<void> VmDirectory::save_suspend(const SuspendRecord& record) const {
+  return write_file_atomic(suspend_path(), record.to_text(), 0600);
+}
+
+Result<void> VmDirectory::clear_suspend() const { return remove_if_there(suspend_path()); }
+
+Result<PendingIds> VmDirectory::load_pending() const {
+  const auto text = COVE_TRY(read_if_there(pending_path(), kMaxStateBytes));
+  if (!text) return PendingIds();
+  return parse_pending(*text).context(pending_path().string());
+}
+
+Result<void> VmDirectory::save_pending(const PendingIds& ids) const {
+  if (ids.empty()) return remove_if_there(pending_path());
+  return write_file_atomic(pending_path(), pending_text(ids), 0600);
+}
+
 Result<void> VmDirectory::set_creating(std::string_view phase) const {
   return write_file_atomic(creating_path(), Json::object({{"version", 1}, {"phase", phase}}).dump() + "\n",
                            0600);
@@ -189,6 +226,7 @@ Observation VmDirectory::observe() const {
   if (seen.has_supervisor()) {
     seen.reason.clear();
     seen.crash.reset();
+    seen.suspended.reset();
     seen.state = machine_state_from(seen.holder->phase).value_or(MachineState::kStarting);
     if (seen.stopping()) {
       seen.state = MachineState::kRunning;
@@ -214,6 +252,10 @@ Observation VmDirectory::observe_files() const {
             "its root disk is missing: " + home_.disk_node(config->root_disk).string(),
             {}};
   }
+  // Before the session's record: a VM that was about to go on when it crashed is still suspended.
+  const auto suspended = load_suspend();
+  if (!suspended.ok()) return {.reason = suspended.error().message(), .damage = Observation::Damage::kConfig};
+  if (suspended->has_value()) return {.state = MachineState::kSuspended, .suspended = **suspended};
   const auto session = read_json_if_there(session_path());
   if (!session.ok()) return {MachineState::kCrashed, session.error().message(), {}};
   if (session->has_value()) {

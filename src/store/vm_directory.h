@@ -11,6 +11,8 @@
 #include "model/vm_config.h"
 #include "store/crash_record.h"
 #include "store/home.h"
+#include "store/snapshot_tree.h"
+#include "store/state_records.h"
 
 namespace cove {
 
@@ -32,9 +34,10 @@ inline constexpr std::string_view kStoppingPhase = "stopping";
 // What the files and the lock say, without asking a running supervisor.
 struct Observation {
   MachineState state = MachineState::kBroken;
-  std::string reason{};                // why crashed, broken, or creating stands still; empty otherwise
-  std::optional<LockNote> holder{};    // somebody holds the run lock now
-  std::optional<CrashRecord> crash{};  // kCrashed, if the supervisor lived to write it
+  std::string reason{};                      // why crashed, broken, or creating stands still; empty otherwise
+  std::optional<LockNote> holder{};          // somebody holds the run lock now
+  std::optional<CrashRecord> crash{};        // kCrashed, if the supervisor lived to write it
+  std::optional<SuspendRecord> suspended{};  // kSuspended: what the next run goes on from
   // kBroken: what the cure depends on. kConfig: a file that may be repaired; kNewer: a newer cove wrote it.
   enum class Damage : unsigned char { kBeyondRepair, kConfig, kNewer };
   Damage damage = Damage::kBeyondRepair;
@@ -67,6 +70,9 @@ class VmDirectory {
   bool drop_stale_ram() const;
   // Where the supervisor keeps a dot-file while it runs; left behind only by a crash.
   std::filesystem::path session_path() const { return path() / "session.json"; }
+  std::filesystem::path snapshots_path() const { return path() / "snapshots.json"; }
+  std::filesystem::path suspend_path() const { return path() / "suspend.json"; }
+  std::filesystem::path pending_path() const { return path() / "pending.json"; }
   // There while the VM is being created: {"phase": "..."}.
   std::filesystem::path creating_path() const { return path() / "creating.json"; }
 
@@ -92,6 +98,16 @@ class VmDirectory {
   Result<void> end_session() const;
   // The machine died under its supervisor: the record stays and says why, for observe().
   Result<void> end_session_crashed(const CrashRecord& record) const;
+
+  // What the VM holds of the store's saved states; a file that is not there is empty or nothing. The caller
+  // of those that change them has the lock; each change is durable when it returns.
+  Result<SnapshotTree> load_snapshots() const;
+  Result<void> save_snapshots(const SnapshotTree& tree) const;
+  Result<std::optional<SuspendRecord>> load_suspend() const;
+  Result<void> save_suspend(const SuspendRecord& record) const;
+  Result<void> clear_suspend() const;
+  Result<PendingIds> load_pending() const;
+  Result<void> save_pending(const PendingIds& ids) const;  // none: the file goes
 
   Result<void> set_creating(std::string_view phase) const;
   Result<std::optional<std::string>> creating_phase() const;
