@@ -1,7 +1,8 @@
 // GuestMemory: the memory of one machine from outside, in pages of 4096 bytes counted from its beginning. It
 // is a file that the engine maps: shared by a machine that booted, privately by one that was made from a
-// saved state; then the file is what it was, and the pages that differ are the engine's own. Owned by the
-// machine; loop thread. What a running guest's pages hold is some moment of each.
+// saved state; then the file is what it was, and the pages that differ are the engine's own. Shared with the
+// machine, which makes it; any thread, one at a time. When the engine is gone, its own pages are, too:
+// reading fails then. What a running guest's pages hold is some moment of each.
 #pragma once
 
 #include <cstdint>

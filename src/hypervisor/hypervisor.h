@@ -28,6 +28,8 @@ class Hypervisor {
   virtual std::string default_machine_type(Arch arch) const = 0;
   // The types that machines of `arch` can be here; none for an arch that is not this backend's.
   virtual std::vector<std::string> machine_types(Arch arch) const = 0;
+  // "qemu 7.2.22": what a saved state remembers; another engine's states cannot be loaded.
+  virtual std::string engine() const = 0;
   // "QEMU 7.2.22 (/usr/bin/qemu-system-x86_64)": for messages.
   virtual std::string describe() const = 0;
   // Pure: looks at nothing but its arguments and what the backend found out when it was made.

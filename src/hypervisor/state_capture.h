@@ -7,6 +7,7 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -33,7 +34,10 @@ class StateCapture {
   StateCapture(const StateCapture&) = delete;
   StateCapture& operator=(const StateCapture&) = delete;
 
-  virtual GuestMemory& memory() = 0;
+  virtual std::shared_ptr<GuestMemory> memory() = 0;
+  // Of a machine that booted: its memory's file gets another name on its file system, and the machine, which
+  // else removes it at its end, forgets it. kUnimplemented if the file has no name.
+  virtual Result<void> give_memory_away(const std::filesystem::path& name) = 0;
   // kFailedPrecondition unless kPaused. The disks are at rest and flushed when it is done.
   virtual void save_devices(Done<DeviceState> done) = 0;
   // Once, in a machine with a MachineOrigin. An error ends the machine.

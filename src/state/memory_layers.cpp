@@ -55,9 +55,10 @@ Result<void> write_not_zero(int fd, std::uint64_t offset, std::string_view bytes
   return write_at(fd, offset + begin, bytes.substr(begin));
 }
 
-// A new file under a hidden name beside `final_path`.
+// A new file under a hidden name beside `final_path`. Two processes may make the same full layer at once.
 std::filesystem::path hidden_name(const std::filesystem::path& final_path) {
-  return final_path.parent_path() / ("." + final_path.filename().string() + ".new");
+  return final_path.parent_path() /
+         ("." + final_path.filename().string() + "." + std::to_string(::getpid()) + ".new");
 }
 
 Result<UniqueFd> create_hidden(const std::filesystem::path& final_path) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <map>
 
@@ -37,7 +38,7 @@ class MemoryLayers : public testing::Test {
     for (const auto& [page, bytes] : pages) EXPECT_TRUE(writer->add(page, bytes).ok());
     auto index = writer->finish();
     EXPECT_TRUE(index.ok());
-    EXPECT_FALSE(path_exists(path("." + id + ".new")));
+    EXPECT_FALSE(path_exists(path("." + id + "." + std::to_string(::getpid()) + ".new")));
     return *index;
   }
 
@@ -74,7 +75,7 @@ TEST_F(MemoryLayers, AFullLayerIsTheMemoryWithHolesForZeros) {
   ASSERT_TRUE(write_full_layer({}, memory.get(), path("full"), quiet).ok());
   EXPECT_EQ(*read_file(path("full"), kLayeredBytes), wanted);
   EXPECT_LE(*allocated_bytes(path("full")), 6 * kPageBytes + 65536);
-  EXPECT_FALSE(path_exists(path(".full.new")));
+  EXPECT_FALSE(path_exists(path(".full." + std::to_string(::getpid()) + ".new")));
 }
 
 TEST_F(MemoryLayers, ACancelledFullLayerLeavesNothing) {

@@ -62,7 +62,7 @@ class StateCaptureContract : public testing::TestWithParam<CaptureSubject> {
   }
   // A machine that waits for a state of another one, whose memory it maps.
   std::unique_ptr<MachineRun> waiting_for(MachineRun& other) {
-    auto memory = duplicate(other.machine().states()->memory().file());
+    auto memory = duplicate(other.machine().states()->memory()->file());
     EXPECT_TRUE(memory.ok());
     auto run = std::make_unique<MachineRun>(*hypervisor_, spec_, MachineOrigin{std::move(*memory)});
     const auto started = run->start();
@@ -100,7 +100,8 @@ TEST_P(StateCaptureContract, WhatAChildChangesIsItsOwnAndGoesToItsOwnChildren) {
   ASSERT_TRUE(first->pause().ok());
   const auto state = save(*first);
   ASSERT_TRUE(state.ok());
-  auto& base = first->machine().states()->memory();
+  auto base_memory = first->machine().states()->memory();
+  auto& base = *base_memory;
   EXPECT_EQ(base.mapping(), GuestMemory::Mapping::kShared);
   const std::string old(kPage, 'o');
   ASSERT_TRUE(base.write(kSomePage, old).ok());
@@ -112,7 +113,8 @@ TEST_P(StateCaptureContract, WhatAChildChangesIsItsOwnAndGoesToItsOwnChildren) {
   ASSERT_TRUE(child->pause().ok());
   const auto child_state = save(*child);
   ASSERT_TRUE(child_state.ok());
-  auto& memory = child->machine().states()->memory();
+  auto child_memory = child->machine().states()->memory();
+  auto& memory = *child_memory;
   EXPECT_EQ(memory.mapping(), GuestMemory::Mapping::kPrivate);
   std::string seen(kPage, '\0');
   ASSERT_TRUE(memory.read({kSomePage, 1}, seen).ok());
@@ -129,13 +131,13 @@ TEST_P(StateCaptureContract, WhatAChildChangesIsItsOwnAndGoesToItsOwnChildren) {
   for (const auto& run : *pages) {
     std::string bytes(run.count * kPage, '\0');
     ASSERT_TRUE(memory.read(run, bytes).ok());
-    ASSERT_TRUE(grandchild->machine().states()->memory().write(run.first, bytes).ok());
+    ASSERT_TRUE(grandchild->machine().states()->memory()->write(run.first, bytes).ok());
   }
   ASSERT_TRUE(load(*grandchild, *child_state).ok());
   ASSERT_TRUE(grandchild->resume().ok());
   expect_answers(*grandchild, "and its son");
   ASSERT_TRUE(grandchild->pause().ok());
-  ASSERT_TRUE(grandchild->machine().states()->memory().read({kSomePage, 1}, seen).ok());
+  ASSERT_TRUE(grandchild->machine().states()->memory()->read({kSomePage, 1}, seen).ok());
   EXPECT_TRUE(seen == std::string(kPage, 'n'));
   EXPECT_TRUE(grandchild->stop(StopMode::kForce).ok());  // they have the same disk, which one may write to
   ASSERT_TRUE(child->resume().ok());

@@ -17,6 +17,7 @@ class FakeHypervisor final : public Hypervisor {
     return "fake-" + std::string(to_string(arch));
   }
   std::vector<std::string> machine_types(Arch arch) const override { return {default_machine_type(arch)}; }
+  std::string engine() const override { return "fake"; }
   std::string describe() const override { return "the fake engine"; }
 
   // The same devices as the real thing, so that what is shown of a fake VM looks like one.

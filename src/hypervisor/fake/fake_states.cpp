@@ -23,7 +23,7 @@ constexpr std::size_t kSerialBytes = 8;
 
 // --- memory ---
 
-Result<std::unique_ptr<FakeMemory>> FakeMemory::create(UniqueFd origin, std::uint64_t bytes) {
+Result<std::shared_ptr<FakeMemory>> FakeMemory::create(UniqueFd origin, std::uint64_t bytes) {
   const auto mapping = origin ? Mapping::kPrivate : Mapping::kShared;
   if (!origin) {
     origin.reset(::memfd_create("cove-fake-ram", MFD_CLOEXEC));
@@ -34,7 +34,7 @@ Result<std::unique_ptr<FakeMemory>> FakeMemory::create(UniqueFd origin, std::uin
   if (::fstat(origin.get(), &info) != 0) return Error::from_errno(errno, "looking at the fake memory");
   if (static_cast<std::uint64_t>(info.st_size) != bytes)
     return Error(Code::kDataLoss, "the frozen memory does not have the machine's size");
-  return std::unique_ptr<FakeMemory>(new FakeMemory(std::move(origin), bytes, mapping));
+  return std::shared_ptr<FakeMemory>(new FakeMemory(std::move(origin), bytes, mapping));
 }
 
 Result<std::vector<PageRun>> FakeMemory::changed_pages() const {
@@ -91,9 +91,13 @@ Result<void> FakeStates::begin(UniqueFd origin, std::uint64_t bytes) {
   return {};
 }
 
-GuestMemory& FakeStates::memory() {
+std::shared_ptr<GuestMemory> FakeStates::memory() {
   COVE_CHECK(memory_ != nullptr);
-  return *memory_;
+  return memory_;
+}
+
+Result<void> FakeStates::give_memory_away(const std::filesystem::path& /*name*/) {
+  return Error(Code::kUnimplemented, "the fake's memory has no name");
 }
 
 Result<void> FakeStates::allowed(const char* call) const {

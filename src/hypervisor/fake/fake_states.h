@@ -17,7 +17,7 @@ namespace cove {
 class FakeMemory final : public GuestMemory {
  public:
   // `origin` invalid: zeros, in a new file.
-  static Result<std::unique_ptr<FakeMemory>> create(UniqueFd origin, std::uint64_t bytes);
+  static Result<std::shared_ptr<FakeMemory>> create(UniqueFd origin, std::uint64_t bytes);
 
   Mapping mapping() const override { return mapping_; }
   int file() const override { return file_.get(); }
@@ -51,7 +51,8 @@ class FakeStates final : public StateCapture {
   // What save_devices() saves: the same in a machine that was loaded, another one after each boot.
   const std::string& serial() const { return serial_; }
 
-  GuestMemory& memory() override;
+  std::shared_ptr<GuestMemory> memory() override;
+  Result<void> give_memory_away(const std::filesystem::path& name) override;
   void save_devices(Done<DeviceState> done) override;
   void load_devices(DeviceState state, Done<void> done) override;
   void switch_disk(const std::string& device, const std::filesystem::path& overlay, Done<void> done) override;
@@ -61,7 +62,7 @@ class FakeStates final : public StateCapture {
   Result<void> allowed(const char* call) const;
 
   Host host_;
-  std::unique_ptr<FakeMemory> memory_;
+  std::shared_ptr<FakeMemory> memory_;
   std::string serial_;
   std::string disk_device_;
   std::filesystem::path disk_;

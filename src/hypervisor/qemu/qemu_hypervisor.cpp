@@ -18,6 +18,7 @@ class QemuHypervisor final : public Hypervisor {
   std::vector<std::string> machine_types(Arch arch) const override {
     return arch == host_.arch ? host_.machine_types : std::vector<std::string>();
   }
+  std::string engine() const override { return "qemu " + host_.version; }
   std::string describe() const override { return "QEMU " + host_.version + " (" + host_.binary + ")"; }
   Result<MachineSpec> plan(const VmConfig& config, const MachinePaths& paths) const override {
     return qemu_plan(host_, config, paths);

@@ -154,8 +154,10 @@ void QemuMachine::negotiated(Result<std::string> version) {
   if (quit_) return;
   if (!version.ok()) return fail_start(std::move(version).error());
   version_ = *version;
-  states_.engine_started(*qmp_, process_->pid(), ram_.fd(), spec_.memory_bytes,
-                         from_state_ ? GuestMemory::Mapping::kPrivate : GuestMemory::Mapping::kShared);
+  auto noted =
+      states_.engine_started(*qmp_, process_->pid(), ram_, spec_.memory_bytes,
+                             from_state_ ? GuestMemory::Mapping::kPrivate : GuestMemory::Mapping::kShared);
+  if (!noted.ok()) return fail_start(std::move(noted).error());
   if (from_state_) return wait_for_state();
   qmp_->execute("cont", {}, [this](Result<Json> result) { vcpus_ran(std::move(result)); });
 }

@@ -7,7 +7,7 @@ namespace cove {
 Result<const QemuMemory::View*> QemuMemory::view() const {
   if (!view_) {
     auto process = COVE_TRY(ProcessMemory::open(pid_).context("looking into QEMU's memory"));
-    const auto range = COVE_TRY(process.find_mapping(file_));
+    const auto range = COVE_TRY(process.find_mapping(file_.get()));
     view_.emplace(View{std::move(process), range});
   }
   return &*view_;

@@ -11,12 +11,11 @@ namespace cove {
 
 class QemuMemory final : public GuestMemory {
  public:
-  // `file` is borrowed from the machine.
-  QemuMemory(pid_t pid, int file, std::uint64_t bytes, Mapping mapping)
-      : pid_(pid), file_(file), bytes_(bytes), mapping_(mapping) {}
+  QemuMemory(pid_t pid, UniqueFd file, std::uint64_t bytes, Mapping mapping)
+      : pid_(pid), file_(std::move(file)), bytes_(bytes), mapping_(mapping) {}
 
   Mapping mapping() const override { return mapping_; }
-  int file() const override { return file_; }
+  int file() const override { return file_.get(); }
   std::uint64_t bytes() const override { return bytes_; }
   Result<std::vector<PageRun>> changed_pages() const override;
   Result<void> read(PageRun run, std::span<char> buffer) const override;
@@ -33,7 +32,7 @@ class QemuMemory final : public GuestMemory {
   Result<const View*> view() const;
 
   pid_t pid_;
-  int file_;
+  UniqueFd file_;
   std::uint64_t bytes_;
   Mapping mapping_;
   mutable std::optional<View> view_;

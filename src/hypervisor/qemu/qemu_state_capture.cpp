@@ -69,9 +69,12 @@ Result<void> QemuStateCapture::prepare() {
   return {};
 }
 
-void QemuStateCapture::engine_started(QmpClient& qmp, pid_t pid, int memory_file, std::uint64_t memory_bytes,
-                                      GuestMemory::Mapping mapping) {
-  engine_.emplace(qmp, pid, memory_file, memory_bytes, mapping);
+Result<void> QemuStateCapture::engine_started(QmpClient& qmp, pid_t pid, RamBacking& ram,
+                                              std::uint64_t memory_bytes, GuestMemory::Mapping mapping) {
+  auto file = COVE_TRY(duplicate(ram.fd()));
+  auto memory = std::make_shared<QemuMemory>(pid, std::move(file), memory_bytes, mapping);
+  engine_.emplace(Engine{qmp, pid, ram, std::move(memory)});
+  return {};
 }
 
 void QemuStateCapture::engine_gone(const Error& why) {
@@ -84,9 +87,14 @@ void QemuStateCapture::stand_still() {
   ::kill(engine_->pid, SIGSTOP);
 }
 
-GuestMemory& QemuStateCapture::memory() {
+std::shared_ptr<GuestMemory> QemuStateCapture::memory() {
   COVE_CHECK(engine_.has_value());
   return engine_->memory;
+}
+
+Result<void> QemuStateCapture::give_memory_away(const std::filesystem::path& name) {
+  if (!engine_) return Error(Code::kFailedPrecondition, "the machine has no memory now");
+  return engine_->ram.give_away(name.string());
 }
 
 std::optional<Error> QemuStateCapture::not_paused(const char* what) const {
@@ -143,7 +151,7 @@ void QemuStateCapture::find_video(Done<MemoryRange> done) {
 Result<std::vector<DeviceState::VideoPages>> QemuStateCapture::read_video(const MemoryRange& range) const {
   std::vector<DeviceState::VideoPages> video;
   if (range.bytes == 0) return video;
-  const auto* process = COVE_TRY(engine_->memory.process());
+  const auto* process = COVE_TRY(engine_->memory->process());
   for (const auto& run : COVE_TRY(process->private_pages(range))) {
     DeviceState::VideoPages pages{run.first, std::string(run.count * kGuestPageBytes, '\0')};
     COVE_TRY(process->read(range.start + run.first * kGuestPageBytes, pages.bytes));
@@ -183,7 +191,7 @@ void QemuStateCapture::write_video(std::vector<DeviceState::VideoPages> video, D
   if (video.empty()) return done({});
   find_video([this, video = std::move(video), done = std::move(done)](Result<MemoryRange> range) {
     if (!range.ok()) return done(std::move(range).error());
-    const auto process = engine_->memory.process();
+    const auto process = engine_->memory->process();
     if (!process.ok()) return done(process.error());
     for (const auto& pages : video) {
       if (pages.first * kGuestPageBytes + pages.bytes.size() > range->bytes)

@@ -10,6 +10,7 @@
 
 #include "hypervisor/qemu/qemu_memory.h"
 #include "hypervisor/qemu/qmp_client.h"
+#include "hypervisor/qemu/ram_backing.h"
 #include "hypervisor/state_capture.h"
 #include "model/machine_state.h"
 
@@ -25,14 +26,15 @@ class QemuStateCapture final : public StateCapture {
   // Before QEMU is started.
   Result<void> prepare();
   int incoming() const { return incoming_.get(); }
-  // QEMU answers. `qmp` and `memory_file` are borrowed until engine_gone().
-  void engine_started(QmpClient& qmp, pid_t pid, int memory_file, std::uint64_t memory_bytes,
-                      GuestMemory::Mapping mapping);
+  // QEMU answers. `qmp` and `ram` are borrowed until engine_gone().
+  Result<void> engine_started(QmpClient& qmp, pid_t pid, RamBacking& ram, std::uint64_t memory_bytes,
+                              GuestMemory::Mapping mapping);
   void engine_gone(const Error& why);
   void on_event(const QmpEvent& event);
   bool stands_still() const { return stands_still_; }
 
-  GuestMemory& memory() override;
+  std::shared_ptr<GuestMemory> memory() override;
+  Result<void> give_memory_away(const std::filesystem::path& name) override;
   void save_devices(Done<DeviceState> done) override;
   void load_devices(DeviceState state, Done<void> done) override;
   void switch_disk(const std::string& device, const std::filesystem::path& overlay, Done<void> done) override;
@@ -40,11 +42,10 @@ class QemuStateCapture final : public StateCapture {
 
  private:
   struct Engine {
-    Engine(QmpClient& client, pid_t process, int file, std::uint64_t bytes, GuestMemory::Mapping mapping)
-        : qmp(client), pid(process), memory(process, file, bytes, mapping) {}
     QmpClient& qmp;
     pid_t pid;
-    QemuMemory memory;
+    RamBacking& ram;
+    std::shared_ptr<QemuMemory> memory;
   };
   struct Loading {
     std::vector<DeviceState::VideoPages> video;

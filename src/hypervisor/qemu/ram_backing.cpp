@@ -119,6 +119,14 @@ Result<RamBacking> RamBacking::adopt(UniqueFd frozen, std::uint64_t bytes) {
   return ram;
 }
 
+Result<void> RamBacking::give_away(const std::string& name) {
+  if (path_.empty()) return Error(Code::kUnimplemented, "the VM's memory is not a named file");
+  if (::rename(path_.c_str(), name.c_str()) != 0)
+    return Error::from_errno(errno, "renaming the VM's memory to " + name);
+  path_.clear();
+  return {};
+}
+
 RamBacking::RamBacking(RamBacking&& other) noexcept
     : path_(std::exchange(other.path_, {})), fd_(std::move(other.fd_)) {}
 

@@ -24,6 +24,10 @@ class RamBacking {
   RamBacking& operator=(RamBacking&& other) noexcept;
   ~RamBacking();
 
+  // The file gets another name on its file system and is not removed by this any more; an existing file of
+  // that name is replaced. kUnimplemented for a memfd.
+  Result<void> give_away(const std::string& name);
+
   bool named() const { return !path_.empty(); }
   const std::string& path() const { return path_; }  // empty for a memfd
   int fd() const { return fd_.get(); }
