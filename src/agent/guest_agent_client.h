@@ -114,6 +114,42 @@ struct GuestUser {
   Realm realm = Realm::kKeep;  // kBecome: the user realm runs as this user from now on
 };
 
+// What came of one of several things that were asked for.
+struct ItemOutcome {
+  enum class End : std::uint8_t { kDone, kSkipped, kFailed };
+  std::string item;  // "machine-id", "hostname", ...; or where a file system is mounted
+  End end = End::kDone;
+  std::string detail;
+};
+
+struct SshHostKey {
+  std::string name;         // of its file in /etc/ssh: "ssh_host_ed25519_key"
+  std::string private_key;  // OpenSSH's text
+  std::string public_key;   // one line
+};
+
+// Who a guest is. An empty member leaves alone what the guest has.
+struct NewIdentity {
+  std::string machine_id;  // 32 lower-case hex digits
+  std::string hostname;    // one label
+  std::string old_mac;     // "52:54:00:12:34:56": the interface that gets `mac`
+  std::string mac;
+  std::vector<SshHostKey> host_keys;
+  // kReplace: keys of types not given go; an RSA key that was there is made anew by the guest, later.
+  enum class OtherHostKeys : std::uint8_t { kKeep, kReplace };
+  OtherHostKeys other_host_keys = OtherHostKeys::kKeep;
+};
+
+struct ThawOutcome {
+  enum class Was : std::uint8_t {
+    kNotFrozen,
+    kFrozen,   // until this call
+    kExpired,  // until the deadline, which came first
+  };
+  Was was = Was::kNotFrozen;
+  std::vector<ItemOutcome> filesystems;  // kDone: thawed
+};
+
 class GuestAgentClient {
  public:
   enum class Realm : std::uint8_t { kSystem, kUser };
@@ -150,6 +186,15 @@ class GuestAgentClient {
   // Grows the partition and file system of / to the disk; the new size of / in bytes.
   virtual Result<std::uint64_t> grow_root(const OpContext& ctx) = 0;
   virtual Result<void> sync(const OpContext& ctx) = 0;
+  // An item that fails is a value. Returns when the guest is the new one for whatever starts from now on;
+  // its disk follows.
+  virtual Result<std::vector<ItemOutcome>> set_identity(const OpContext& ctx,
+                                                        const NewIdentity& identity) = 0;
+  // Freezes every local file system that is mounted writable; kDone: frozen. The guest thaws them by itself
+  // after `deadline` (1 ms to 60 s). kFailedPrecondition: they are frozen already.
+  virtual Result<std::vector<ItemOutcome>> freeze_filesystems(const OpContext& ctx,
+                                                              std::chrono::milliseconds deadline) = 0;
+  virtual Result<ThawOutcome> thaw_filesystems(const OpContext& ctx) = 0;
   virtual Result<void> shutdown(const OpContext& ctx, Force force) = 0;
   virtual Result<void> reboot(const OpContext& ctx) = 0;
 };

@@ -1,7 +1,9 @@
 #include "agent/rpc_agent_client.h"
 
+#include <algorithm>
 #include <chrono>
 
+#include "agent/guest_messages.h"
 #include "agent/rpc_exec_session.h"
 #include "base/guarded.h"
 #include "base/strings.h"
@@ -168,7 +170,10 @@ class RpcAgentClient final : public GuestAgentClient {
     return channel->call(ctx, "/cove.agent.v1.Guest/SetClock", request, reply);
   }
 
-  Result<void> ensure_user(const OpContext& ctx, const GuestUser& user) override;
+  Result<void> ensure_user(const OpContext& ctx, const GuestUser& user) override {
+    own::EnsureUserResponse reply;
+    return system_call(ctx, "/cove.agent.v1.Guest/EnsureUser", internal::user_request(user), reply);
+  }
 
   Result<void> set_hostname(const OpContext& ctx, std::string_view name) override {
     own::SetHostnameRequest request;
@@ -185,6 +190,25 @@ class RpcAgentClient final : public GuestAgentClient {
   Result<void> sync(const OpContext& ctx) override {
     own::SyncResponse reply;
     return system_call(ctx, "/cove.agent.v1.Guest/Sync", own::SyncRequest(), reply);
+  }
+  Result<std::vector<ItemOutcome>> set_identity(const OpContext& ctx, const NewIdentity& identity) override {
+    own::SetIdentityResponse reply;
+    COVE_TRY(
+        system_call(ctx, "/cove.agent.v1.Guest/SetIdentity", internal::identity_request(identity), reply));
+    return internal::outcomes_of(reply.items());
+  }
+  Result<std::vector<ItemOutcome>> freeze_filesystems(const OpContext& ctx,
+                                                      std::chrono::milliseconds deadline) override {
+    own::FreezeFilesystemsRequest request;
+    request.set_deadline_ms(static_cast<std::uint32_t>(std::clamp<std::int64_t>(deadline.count(), 1, 60000)));
+    own::FreezeFilesystemsResponse reply;
+    COVE_TRY(system_call(ctx, "/cove.agent.v1.Guest/FreezeFilesystems", request, reply));
+    return internal::outcomes_of(reply.filesystems());
+  }
+  Result<ThawOutcome> thaw_filesystems(const OpContext& ctx) override {
+    own::ThawFilesystemsResponse reply;
+    COVE_TRY(system_call(ctx, "/cove.agent.v1.Guest/ThawFilesystems", own::ThawFilesystemsRequest(), reply));
+    return internal::thaw_outcome(reply);
   }
   Result<void> shutdown(const OpContext& ctx, Force force) override {
     vz::ShutdownRequest request;
@@ -253,33 +277,6 @@ class RpcAgentClient final : public GuestAgentClient {
   AgentHandshake handshake_;
   Guarded<Connections> connections_;
 };
-
-Result<void> RpcAgentClient::ensure_user(const OpContext& ctx, const GuestUser& user) {
-  own::EnsureUserRequest request;
-  request.set_name(user.name);
-  if (user.uid) request.set_uid(*user.uid);
-  request.set_full_name(user.full_name);
-  request.set_shell(user.shell);
-  request.set_home(user.home);
-  for (const auto& group : user.groups) request.add_groups(group);
-  request.set_sudo(user.sudo == GuestUser::Sudo::kWithoutPassword);
-  switch (user.password) {
-    case GuestUser::Password::kKeep:
-      request.set_password(own::EnsureUserRequest::KEEP);
-      break;
-    case GuestUser::Password::kLock:
-      request.set_password(own::EnsureUserRequest::LOCK);
-      break;
-    case GuestUser::Password::kHash:
-      request.set_password(own::EnsureUserRequest::HASH);
-      request.set_password_hash(user.password_hash);
-      break;
-  }
-  for (const auto& key : user.ssh_keys) request.add_ssh_keys(key);
-  request.set_become_realm_user(user.realm == GuestUser::Realm::kBecome);
-  own::EnsureUserResponse reply;
-  return system_call(ctx, "/cove.agent.v1.Guest/EnsureUser", request, reply);
-}
 
 }  // namespace
 

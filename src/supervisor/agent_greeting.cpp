@@ -1,5 +1,7 @@
 #include "supervisor/agent_greeting.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "base/strings.h"
 
@@ -126,6 +128,20 @@ std::vector<std::string_view> fact_names_for(const GreetingOptions& options) {
   if (!options.user.name.empty()) names.push_back(fact::kUser);
   if (!options.guest_address.empty()) names.push_back(fact::kNetwork);
   return names;
+}
+
+bool meet_as_saved(const GreetingOptions& options, FactBoard& facts) {
+  constexpr std::string_view kOurs[] = {fact::kClock, fact::kDisk, fact::kUser, fact::kNetwork};
+  const auto& saved = options.facts_at_save;
+  for (const auto name : kOurs) {
+    if (facts.knows(name) && std::find(saved.begin(), saved.end(), name) == saved.end()) return false;
+  }
+  const bool full = options.depth == GreetingOptions::Depth::kFull;
+  for (const auto name : kOurs) {
+    const bool told = name == fact::kClock && full;  // by what was said after the return
+    if (facts.knows(name) && !told) facts.meet(name, "as it was when it was saved");
+  }
+  return true;
 }
 
 Result<void> greet_agent(const OpContext& ctx, GuestAgentClient& agent, const GreetingOptions& options,

@@ -8,6 +8,7 @@ namespace cove {
 namespace {
 
 constexpr auto kHelloLimit = std::chrono::seconds(30);
+constexpr auto kClockLimit = std::chrono::seconds(5);
 constexpr auto kFirstPause = std::chrono::milliseconds(50);  // between one hello that failed and the next
 constexpr auto kLongestPause = std::chrono::milliseconds(3200);
 
@@ -34,11 +35,8 @@ std::string_view to_string(AgentStatus::State state) {
 
 AgentKeeper::AgentKeeper(EventLoop& relay, const AgentClientFactory& make_client, GreetingOptions options,
                          FactBoard& facts, std::function<void()> appeared)
-    : relay_(relay),
-      options_(std::move(options)),
-      facts_(facts),
-      appeared_(std::move(appeared)),
-      client_(make_client(slot_)) {
+    : relay_(relay), facts_(facts), appeared_(std::move(appeared)), client_(make_client(slot_)) {
+  set_options(std::move(options));
   greeter_ = Thread("agent-greeter", [this] { work_through(greetings_); });
   worker_ = Thread("agent-worker", [this] { work_through(jobs_); });
 }
@@ -57,7 +55,26 @@ AgentKeeper::~AgentKeeper() {
   passed.get_future().wait();
 }
 
-void AgentKeeper::attach(UniqueFd socket) {
+void AgentKeeper::set_options(GreetingOptions options) {
+  auto shared = std::make_shared<const GreetingOptions>(std::move(options));
+  known_.with([&](Known& known) { known.options = std::move(shared); });
+}
+
+void AgentKeeper::owe(Arrival arrival) {
+  const auto options = known_.read([](const Known& known) { return known.options; });
+  const bool full = options->depth == GreetingOptions::Depth::kFull;
+  std::shared_ptr<PreparedKeys> keys;  // an earlier guest's go here, outside the lock
+  if (arrival == Arrival::kForked && full && options->make_host_keys)
+    keys = std::make_shared<PreparedKeys>(*options);
+  known_.with([&](Known& known) {
+    known.owed = arrival;
+    known.as_saved = arrival != Arrival::kBooted;
+    std::swap(known.keys, keys);
+  });
+}
+
+void AgentKeeper::attach(UniqueFd socket, Arrival arrival) {
+  owe(arrival);
   auto fd = std::make_shared<UniqueFd>(std::move(socket));
   relay_.post([this, fd] {
     auto channel = VirtioSerialChannel::create(relay_, std::move(*fd),
@@ -82,11 +99,16 @@ void AgentKeeper::forget() {
 
 void AgentKeeper::detach() {
   forget();
+  owe(Arrival::kBooted);
   slot_.set(nullptr);
 }
 
 void AgentKeeper::guest_reset() {
   forget();
+  known_.with([](Known& known) {
+    known.as_saved = false;
+    if (known.owed == Arrival::kReturned) known.owed = Arrival::kBooted;
+  });
   if (const auto channel = slot_.get(); channel != nullptr) channel->raise_epoch();
 }
 
@@ -150,19 +172,34 @@ Result<AgentHello> AgentKeeper::hear_hello(const OpContext& ctx) {
   }
 }
 
+Result<std::string> AgentKeeper::tell_owed(const OpContext& ctx, const Known& owed) {
+  if (owed.owed == Arrival::kBooted) return std::string();
+  facts_.miss(fact::kAgent, "it answers, and is being told what has changed since its state was saved");
+  return ", " +
+         COVE_TRY(tell_after_return(ctx, *client_, {*owed.options, owed.owed, owed.keys.get()}, facts_));
+}
+
 void AgentKeeper::greet(const CancelToken& cancel) {
   if (cancel.cancelled()) return;
   const OpContext ctx{cancel, {}};
   const auto hello = hear_hello(ctx);
   if (!hello.ok()) return;
-  facts_.meet(fact::kAgent, "version " + hello->agent_version);
-  known_.with([&](Known& known) {
+  const Known owed = known_.read([](const Known& known) { return known; });
+  const auto told = tell_owed(ctx, owed);
+  // Under the lock, which whoever cancels holds: what a guest is owed that has come meanwhile stays owed.
+  const bool current = told.ok() && known_.with([&](Known& known) {
+    if (cancel.cancelled()) return false;
+    known.owed = Arrival::kBooted;
     known.status = {AgentStatus::State::kConnected, hello->agent_version, "",
                     std::chrono::system_clock::now()};
+    return true;
   });
-  log_info("agent connected", {{"version", hello->agent_version}});
+  if (!current) return;
+  facts_.meet(fact::kAgent, "version " + hello->agent_version + *told);
+  log_info("agent connected", {{"version", hello->agent_version}, {"told", *told}});
   appeared_();
-  static_cast<void>(greet_agent(ctx, *client_, options_, facts_, clock_));
+  if (owed.as_saved && meet_as_saved(*owed.options, facts_)) return;
+  static_cast<void>(greet_agent(ctx, *client_, *owed.options, facts_, clock_));
 }
 
 Result<void> AgentKeeper::reconnect(const OpContext& ctx) {
@@ -183,6 +220,22 @@ void AgentKeeper::run_later(std::chrono::milliseconds limit, Job job,
     done(job({ending_.token(), Deadline::after(limit)}, *client_));
   };
   if (auto queued = jobs_.put(no_wait, std::move(work)); !queued.ok()) done(std::move(queued));
+}
+
+void AgentKeeper::set_clock_soon() {
+  const auto options = known_.read([](const Known& known) { return known.options; });
+  if (options->depth == GreetingOptions::Depth::kHelloOnly) return;  // the clock would be this host's
+  run_later(
+      kClockLimit, [](const OpContext& ctx, GuestAgentClient& agent) { return agent.set_clock(ctx); },
+      [](const Result<void>& set) {
+        if (!set.ok()) log_warn("the guest's clock was not set", {{"reason", set.error().message()}});
+      });
+}
+
+Result<UniqueFd> AgentKeeper::Gate::connect(const OpContext& ctx, std::uint32_t port) {
+  COVE_TRY(keeper_.known_.wait(ctx, [](const Known& known) { return known.owed == Arrival::kBooted; })
+               .context("waiting until the guest was told who it is"));
+  return keeper_.slot_.connect(ctx, port);
 }
 
 }  // namespace cove

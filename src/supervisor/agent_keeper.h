@@ -11,6 +11,7 @@
 #include "base/guarded.h"
 #include "base/thread.h"
 #include "supervisor/agent_greeting.h"
+#include "supervisor/agent_return.h"
 #include "supervisor/channel_slot.h"
 
 namespace cove {
@@ -34,8 +35,12 @@ class AgentKeeper {
   ~AgentKeeper();
   AgentKeeper(const AgentKeeper&) = delete;
 
-  // The agent socket of a machine that is about to start.
-  void attach(UniqueFd socket);
+  // What guests are told from the next attach() on.
+  void set_options(GreetingOptions options);
+  // The agent socket of a machine that is about to start, and how its guest got there. A guest that returned
+  // or was forked is told the time, and who it is, before the agent fact is met and before channel() leads to
+  // it.
+  void attach(UniqueFd socket, Arrival arrival);
   // The machine is gone.
   void detach();
   // The guest was reset: whatever the agent was, it is not any more. What is known starts over, and the link
@@ -43,7 +48,8 @@ class AgentKeeper {
   void guest_reset();
 
   GuestAgentClient& client() { return *client_; }
-  GuestChannel& channel() { return slot_; }
+  // For others' calls: opens once the guest was told what it must know first.
+  GuestChannel& channel() { return gate_; }
   AgentStatus status() const;
   // It has just answered someone.
   void heard();
@@ -56,26 +62,43 @@ class AgentKeeper {
   // On a thread of its own, one after another; `done` is called there.
   using Job = std::function<Result<void>(const OpContext&, GuestAgentClient&)>;
   void run_later(std::chrono::milliseconds limit, Job job, std::function<void(Result<void>)> done);
+  // The guest stood still for a moment and its clock fell behind. On the same thread.
+  void set_clock_soon();
 
  private:
   struct Known {
     AgentStatus status;
     CancelSource greeting;  // of the appearance being greeted
     std::uint64_t appearances = 0;
+    std::shared_ptr<const GreetingOptions> options;
+    Arrival owed = Arrival::kBooted;  // what the guest was not told yet
+    bool as_saved = false;            // it has not rebooted since its state was saved
+    std::shared_ptr<PreparedKeys> keys;
+  };
+
+  class Gate final : public GuestChannel {
+   public:
+    explicit Gate(AgentKeeper& keeper) : keeper_(keeper) {}
+    Result<UniqueFd> connect(const OpContext& ctx, std::uint32_t port) override;
+
+   private:
+    AgentKeeper& keeper_;
   };
 
   void link_changed(AgentLink::State state);
+  void owe(Arrival arrival);
   void greet(const CancelToken& cancel);
   Result<AgentHello> hear_hello(const OpContext& ctx);
+  Result<std::string> tell_owed(const OpContext& ctx, const Known& owed);
   void forget();
   void set_lost(const char* how);
 
   EventLoop& relay_;
-  GreetingOptions options_;
   FactBoard& facts_;
   std::function<void()> appeared_;
   SystemClock clock_;
   ChannelSlot slot_;
+  Gate gate_{*this};
   std::unique_ptr<GuestAgentClient> client_;
   Guarded<Known> known_;
   CancelSource ending_;

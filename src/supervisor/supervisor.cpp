@@ -219,7 +219,7 @@ void Supervisor::stop_in_order(const char* why) {
 
 Result<void> Supervisor::wire(Machine& machine) {
   console_->attach_guest(machine.take_console());
-  if (UniqueFd agent = machine.take_agent()) agent_->attach(std::move(agent));
+  if (UniqueFd agent = machine.take_agent()) agent_->attach(std::move(agent), Arrival::kBooted);
   if (network_ != nullptr) network_->attach({machine.take_net(), {}});
   step("machine made");
   return {};

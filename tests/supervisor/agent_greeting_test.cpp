@@ -45,6 +45,13 @@ class FileAgent final : public GuestAgentClient {
     return unexpected();
   }
   Result<void> sync(const OpContext&) override { return unexpected(); }
+  Result<std::vector<ItemOutcome>> set_identity(const OpContext&, const NewIdentity&) override {
+    return unexpected();
+  }
+  Result<std::vector<ItemOutcome>> freeze_filesystems(const OpContext&, std::chrono::milliseconds) override {
+    return unexpected();
+  }
+  Result<ThawOutcome> thaw_filesystems(const OpContext&) override { return unexpected(); }
   Result<void> shutdown(const OpContext&, Force) override { return unexpected(); }
   Result<void> reboot(const OpContext&) override { return unexpected(); }
 
