@@ -2,8 +2,10 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace cove {
@@ -47,6 +49,20 @@ Result<std::string> read_to_end(const OpContext& ctx, int fd, std::size_t max_by
       return Error(Code::kResourceExhausted, "more than " + std::to_string(max_bytes) + " bytes");
     }
     all.append(chunk, count);
+  }
+}
+
+std::string take_unread(int fd) {
+  constexpr std::size_t kSlack = 4096;
+  std::string all;
+  for (;;) {
+    int waiting = 0;
+    if (::ioctl(fd, FIONREAD, &waiting) < 0) return all;
+    const std::size_t had = all.size();
+    all.resize(had + static_cast<std::size_t>(waiting) + kSlack);
+    const ssize_t count = ::recv(fd, all.data() + had, all.size() - had, MSG_DONTWAIT);
+    all.resize(had + static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+    if (count == 0 || (count < 0 && errno != EINTR)) return all;
   }
 }
 

@@ -29,6 +29,10 @@ Result<std::string> read_to_end(const OpContext& ctx, int fd, std::size_t max_by
 // All of it. Never raises SIGPIPE on sockets; programs ignore SIGPIPE for pipes.
 Result<void> write_all(const OpContext& ctx, int fd, std::string_view bytes);
 
+// All that waits in a stream socket now, without waiting for more. One read takes it, so that another process
+// reading the same end at this moment gets all of it or nothing.
+std::string take_unread(int fd);
+
 // True once the socket's peer has closed its sending half, or all; what it sent before may still be there to
 // read.
 bool peer_left(int fd);

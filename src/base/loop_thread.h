@@ -1,5 +1,5 @@
-// LoopThread: an event loop running on a thread of its own, which ends with its owner. do_on_loop() runs a
-// function there and waits for it; never call it on the loop's own thread.
+// LoopThread: an event loop running on a thread of its own, which ends with its owner. do_on() and its member
+// do_on_loop() run a function on a loop that runs on another thread, and wait for it.
 #pragma once
 
 #include <future>
@@ -10,6 +10,16 @@
 #include "base/thread.h"
 
 namespace cove {
+
+// Never on the loop's own thread.
+template <typename Fn>
+auto do_on(EventLoop& loop, Fn fn) -> decltype(fn()) {
+  // Shared: the loop's thread is still inside when the waiting one already has its result.
+  auto task = std::make_shared<std::packaged_task<decltype(fn())()>>(std::move(fn));
+  auto result = task->get_future();
+  loop.post([task] { (*task)(); });
+  return result.get();
+}
 
 class LoopThread {
  public:
@@ -28,10 +38,7 @@ class LoopThread {
   EventLoop& loop() { return *loop_; }
   template <typename Fn>
   auto do_on_loop(Fn fn) -> decltype(fn()) {
-    std::packaged_task<decltype(fn())()> task(std::move(fn));
-    auto result = task.get_future();
-    loop_->post([&task] { task(); });
-    return result.get();
+    return do_on(*loop_, std::move(fn));
   }
 
  private:

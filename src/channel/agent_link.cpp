@@ -141,20 +141,28 @@ void Link::run_commands() {
 
 // The link itself --------------------------------------------------------------------------------------
 
+std::optional<std::size_t> Link::read_stream() {
+  const auto room = decoder_.space();
+  ssize_t count = 0;
+  do count = ::read(stream_.get(), room.data(), room.size());
+  while (count < 0 && errno == EINTR);
+  if (count < 0 && errno == EAGAIN) return std::nullopt;
+  if (count <= 0) return 0;
+  const auto bytes = static_cast<std::size_t>(count);
+  count_.bytes_in.fetch_add(bytes, std::memory_order_relaxed);
+  decoder_.commit(bytes);
+  while (const auto frame = decoder_.next()) handle(*frame);
+  count_.skipped.store(decoder_.skipped_bytes(), std::memory_order_relaxed);
+  return bytes;
+}
+
 void Link::read_link() {
   std::size_t taken = 0;
   while (taken < kInBudgetBytes && out_.size() < kOutStopBytes) {
-    const auto room = decoder_.space();
-    const ssize_t count = ::read(stream_.get(), room.data(), room.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0 && errno == EAGAIN) return;
-    if (count <= 0) return close_link();
-    const auto bytes = static_cast<std::size_t>(count);
-    taken += bytes;
-    count_.bytes_in.fetch_add(bytes, std::memory_order_relaxed);
-    decoder_.commit(bytes);
-    while (const auto frame = decoder_.next()) handle(*frame);
-    count_.skipped.store(decoder_.skipped_bytes(), std::memory_order_relaxed);
+    const auto count = read_stream();
+    if (!count) return;
+    if (*count == 0) return close_link();
+    taken += *count;
   }
 }
 
@@ -168,7 +176,7 @@ void Link::write_link() {
   std::size_t sent = 0;
   while (state_ != State::kClosed) {
     if (!stalled_.empty() && out_.size() < kOutHighBytes) read_stalled();
-    if (out_.empty()) return;
+    if (out_.empty() || held_) return;
     if (sent >= kOutBudgetBytes) {  // the others' turn; the poller comes back at once
       write_blocked_ = true;
       return;
@@ -188,7 +196,7 @@ void Link::write_link() {
 }
 
 void Link::watch_link() {
-  if (state_ == State::kClosed) return;
+  if (state_ == State::kClosed || held_) return;
   const std::uint32_t mask = (out_.size() < kOutStopBytes ? std::uint32_t{EPOLLIN} : 0U) |
                              (write_blocked_ ? std::uint32_t{EPOLLOUT} : 0U);
   if (mask == link_mask_) return;

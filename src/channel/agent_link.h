@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "base/cancel.h"
 #include "base/event_loop.h"
@@ -55,6 +56,19 @@ class AgentLink {
   // Any thread.
   virtual State state() const = 0;
   virtual Counters counters() const = 0;
+
+  // The driving thread: the other end moves to another process (docs/design/011-hand-over.md). Nothing of the
+  // link's state changes by it: half a frame sent or received goes on where it was.
+  // From now on nothing is read from the stream or written to it; users' streams fill up.
+  virtual void hold() = 0;
+  // The old process does nothing any more: takes in what it had sent, then goes on over `fresh` (a socket).
+  // `unread` is what the old process had not read; it is sent again first. An unusable `fresh` closes the
+  // link. Ends the hold.
+  virtual void move_to(UniqueFd fresh, std::string unread) = 0;
+  // The old process goes on: the same stream, `unread` first. Ends the hold.
+  virtual void go_on(std::string unread) = 0;
+  // As if the stream had ended.
+  virtual void close() = 0;
 
   // The driving thread: readable when there is something to do; process() does it without blocking.
   virtual int poll_fd() const = 0;

@@ -1,5 +1,6 @@
-// Link: AgentLink's one implementation. agent_link.cpp has its life, its thread and the stream;
-// link_frames.cpp the channels and what the other end says. Private to the library.
+// Link: AgentLink's one implementation. agent_link.cpp has its life, its thread and the stream; link_move.cpp
+// the change to another stream; link_frames.cpp the channels and what the other end says. Private to the
+// library.
 #pragma once
 
 #include <sys/types.h>
@@ -69,6 +70,10 @@ class Link final : public AgentLink {
   Counters counters() const override;
   int poll_fd() const override { return poller_.get(); }
   void process() override;
+  void hold() override;
+  void move_to(UniqueFd fresh, std::string unread) override;
+  void go_on(std::string unread) override;
+  void close() override { close_link(); }
 
  private:
   using Channels = std::map<std::uint32_t, LinkChannel>;
@@ -84,7 +89,10 @@ class Link final : public AgentLink {
   void greet();
   void close_link();
 
+  // Reads once and handles what came. nullopt: nothing there now; 0: the end, or an error.
+  std::optional<std::size_t> read_stream();
   void read_link();
+  void end_hold(std::string_view unread);
   void handle(const Frame& frame);
   void handle_hello(const Frame& frame);
   void guest_started();
@@ -120,6 +128,7 @@ class Link final : public AgentLink {
   FrameDecoder decoder_;
   ByteQueue out_;
   bool write_blocked_ = false;
+  bool held_ = false;  // the stream is not in the poller
   std::uint32_t link_mask_ = 0;
   Channels channels_;
   std::vector<std::uint32_t> stalled_;

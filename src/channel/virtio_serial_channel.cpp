@@ -17,6 +17,12 @@ Result<UniqueFd> VirtioSerialChannel::connect(const OpContext& ctx, std::uint32_
 
 Result<void> VirtioSerialChannel::wait_up(const OpContext& ctx) { return link_->wait_up(ctx); }
 void VirtioSerialChannel::raise_epoch() { link_->raise_epoch(); }
+void VirtioSerialChannel::hold() { link_->hold(); }
+void VirtioSerialChannel::move_to(UniqueFd fresh, std::string unread) {
+  link_->move_to(std::move(fresh), std::move(unread));
+}
+void VirtioSerialChannel::go_on(std::string unread) { link_->go_on(std::move(unread)); }
+void VirtioSerialChannel::close() { link_->close(); }
 AgentLink::State VirtioSerialChannel::state() const { return link_->state(); }
 AgentLink::Counters VirtioSerialChannel::counters() const { return link_->counters(); }
 

@@ -19,11 +19,12 @@ void widen(int fd) {
   }
 }
 
-Result<void> make_pair(int type, UniqueFd& host, UniqueFd& engine) {
+Result<void> add_pair(MachineSockets& sockets, UniqueFd SocketEnds::*channel, int type) {
   auto pair = COVE_TRY(make_socketpair(type));
   COVE_TRY(set_nonblocking(pair.first.get()));
-  host = std::move(pair.first);
-  engine = std::move(pair.second);
+  sockets.spare.*channel = COVE_TRY(duplicate(pair.second.get()));
+  sockets.host.*channel = std::move(pair.first);
+  sockets.engine.*channel = std::move(pair.second);
   return {};
 }
 
@@ -32,13 +33,13 @@ Result<void> make_pair(int type, UniqueFd& host, UniqueFd& engine) {
 Result<MachineSockets> MachineSockets::create(const MachineSpec& spec) {
   MachineSockets sockets;
   if (spec.find(DeviceKind::kSerialConsole) != nullptr) {
-    COVE_TRY(make_pair(SOCK_STREAM, sockets.host.console, sockets.engine.console));
+    COVE_TRY(add_pair(sockets, &SocketEnds::console, SOCK_STREAM));
   }
   if (spec.find(DeviceKind::kAgentPort) != nullptr) {
-    COVE_TRY(make_pair(SOCK_STREAM, sockets.host.agent, sockets.engine.agent));
+    COVE_TRY(add_pair(sockets, &SocketEnds::agent, SOCK_STREAM));
   }
   if (spec.find(DeviceKind::kNic) != nullptr) {
-    COVE_TRY(make_pair(SOCK_DGRAM, sockets.host.net, sockets.engine.net));
+    COVE_TRY(add_pair(sockets, &SocketEnds::net, SOCK_DGRAM));
     widen(sockets.host.net.get());
     widen(sockets.engine.net.get());
   }

@@ -1,5 +1,5 @@
-// MachineSockets: one fresh socketpair per channel of a machine, made with it. The host's ends are handed
-// out, the engine's ends go to the engine process. Loop thread.
+// MachineSockets: one fresh socketpair per channel of a machine, made with it. The host's ends and the spare
+// ones are handed out, the engine's ends go to the engine process. Loop thread.
 #pragma once
 
 #include "base/result.h"
@@ -17,6 +17,7 @@ struct SocketEnds {
 struct MachineSockets {
   SocketEnds host;    // non-blocking
   SocketEnds engine;  // only the channels the machine has a device for
+  SocketEnds spare;   // duplicates of the engine's, to take back what it leaves unread
   static Result<MachineSockets> create(const MachineSpec& spec);
 };
 

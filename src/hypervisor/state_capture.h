@@ -13,6 +13,7 @@
 
 #include "base/event_loop.h"
 #include "hypervisor/guest_memory.h"
+#include "hypervisor/machine_sockets.h"
 
 namespace cove {
 
@@ -46,9 +47,16 @@ class StateCapture {
   // written to so far and never will be again. kPaused.
   virtual void switch_disk(const std::string& device, const std::filesystem::path& overlay,
                            Done<void> done) = 0;
-  // The engine process does nothing any more, not even to its sockets and its memory. Only stop(kForce) is
-  // possible afterwards.
+  // When it returns, the engine process does nothing any more, not even to its sockets and its memory. Only
+  // go_on() and stop(kForce) are possible afterwards.
   virtual void stand_still() = 0;
+  // Undoes it: the machine is kPaused as before and can be resumed. Whatever was to take its place must have
+  // ended, since it may have the disks.
+  virtual void go_on() = 0;
+  // Duplicates of the engine's ends of the machine's sockets, each handed out once; there from creation, for
+  // the channels the machine has. They hold what the engine has not read (take_unread()). While one is open,
+  // the host's end does not see that the engine has ended.
+  virtual SocketEnds take_engine_ends() = 0;
 };
 
 }  // namespace cove

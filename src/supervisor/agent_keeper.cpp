@@ -1,8 +1,7 @@
 #include "supervisor/agent_keeper.h"
 
-#include <future>
-
 #include "base/log.h"
+#include "base/loop_thread.h"
 
 namespace cove {
 namespace {
@@ -50,9 +49,7 @@ AgentKeeper::~AgentKeeper() {
   worker_.join();
   client_.reset();
   // The link's callbacks come from the relay loop: when this has run there, the last one has.
-  std::promise<void> passed;
-  relay_.post([&passed] { passed.set_value(); });
-  passed.get_future().wait();
+  do_on(relay_, [] {});
 }
 
 void AgentKeeper::set_options(GreetingOptions options) {
@@ -97,10 +94,30 @@ void AgentKeeper::forget() {
   });
 }
 
+// The link would not notice by itself: its other end is not only the engine's.
 void AgentKeeper::detach() {
   forget();
   owe(Arrival::kBooted);
+  if (const auto channel = slot_.get(); channel != nullptr) relay_.post([channel] { channel->close(); });
   slot_.set(nullptr);
+}
+
+void AgentKeeper::on_link(const std::function<void(VirtioSerialChannel&)>& act) {
+  do_on(relay_, [&] {
+    if (const auto channel = slot_.get(); channel != nullptr) act(*channel);
+  });
+}
+
+void AgentKeeper::hold() {
+  on_link([](VirtioSerialChannel& channel) { channel.hold(); });
+}
+
+void AgentKeeper::move_to(UniqueFd fresh, std::string unread) {
+  on_link([&](VirtioSerialChannel& channel) { channel.move_to(std::move(fresh), std::move(unread)); });
+}
+
+void AgentKeeper::go_on(std::string unread) {
+  on_link([&](VirtioSerialChannel& channel) { channel.go_on(std::move(unread)); });
 }
 
 void AgentKeeper::guest_reset() {

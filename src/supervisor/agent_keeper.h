@@ -41,8 +41,13 @@ class AgentKeeper {
   // or was forked is told the time, and who it is, before the agent fact is met and before channel() leads to
   // it.
   void attach(UniqueFd socket, Arrival arrival);
-  // The machine is gone.
+  // The machine is gone: every stream ends.
   void detach();
+  // The machine moves to another engine process (docs/design/011-hand-over.md): as AgentLink's, for the link
+  // there is; done when they return. Not on the relay loop.
+  void hold();
+  void move_to(UniqueFd fresh, std::string unread);
+  void go_on(std::string unread);
   // The guest was reset: whatever the agent was, it is not any more. What is known starts over, and the link
   // waits for an agent that answers in a new epoch.
   void guest_reset();
@@ -90,6 +95,7 @@ class AgentKeeper {
   void greet(const CancelToken& cancel);
   Result<AgentHello> hear_hello(const OpContext& ctx);
   Result<std::string> tell_owed(const OpContext& ctx, const Known& owed);
+  void on_link(const std::function<void(VirtioSerialChannel&)>& act);
   void forget();
   void set_lost(const char* how);
 

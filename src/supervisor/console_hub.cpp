@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "base/io.h"
+#include "base/loop_thread.h"
 
 namespace cove {
 namespace {
@@ -73,6 +74,7 @@ void ConsoleHub::attach_guest(UniqueFd console) {
     if (guest_) guest_readable();  // the last words of the old one
     guest_ = std::move(*fd);
     spoken_ = false;
+    held_ = false;
     input_.clear();
     if (guest_ && set_nonblocking(guest_.get()).ok()) {
       guest_read_ = relay_.watch(guest_.get(), Ready::kRead, [this] { guest_readable(); });
@@ -80,19 +82,54 @@ void ConsoleHub::attach_guest(UniqueFd console) {
   });
 }
 
-void ConsoleHub::guest_readable() {
+ConsoleHub::Took ConsoleHub::take_some() {
   char chunk[16384];
+  ssize_t count = 0;
+  do count = ::read(guest_.get(), chunk, sizeof chunk);
+  while (count < 0 && errno == EINTR);
+  if (count > 0) take_output({chunk, static_cast<std::size_t>(count)});
+  if (count > 0) return Took::kSome;
+  return count < 0 && errno == EAGAIN ? Took::kNothingNow : Took::kEnd;
+}
+
+void ConsoleHub::guest_readable() {
   for (int turn = 0; turn < 16; ++turn) {
-    const ssize_t count = ::read(guest_.get(), chunk, sizeof chunk);
-    if (count > 0) {
-      take_output({chunk, static_cast<std::size_t>(count)});
-    } else if (count < 0 && errno == EINTR) {
-      continue;
-    } else {
-      if (count == 0 || errno != EAGAIN) guest_read_.reset();
-      return;
-    }
+    const Took took = take_some();
+    if (took == Took::kEnd) guest_read_.reset();
+    if (took != Took::kSome) return;
   }
+}
+
+void ConsoleHub::hold() {
+  do_on(relay_, [this] {
+    held_ = true;
+    guest_read_.reset();
+    guest_write_.reset();
+  });
+}
+
+void ConsoleHub::move_to(UniqueFd fresh, std::string unread) {
+  do_on(relay_, [&] {
+    guest_write_.reset();
+    guest_read_.reset();
+    while (guest_ && take_some() == Took::kSome) {
+    }
+    guest_ = std::move(fresh);
+    if (guest_ && set_nonblocking(guest_.get()).ok()) end_hold(unread);
+  });
+}
+
+void ConsoleHub::go_on(std::string unread) {
+  do_on(relay_, [&] {
+    if (guest_) end_hold(unread);
+  });
+}
+
+void ConsoleHub::end_hold(std::string_view unread) {
+  held_ = false;
+  input_.insert(0, unread);
+  guest_read_ = relay_.watch(guest_.get(), Ready::kRead, [this] { guest_readable(); });
+  flush_input();
 }
 
 void ConsoleHub::take_output(std::string_view bytes) {
@@ -159,6 +196,7 @@ void ConsoleHub::type(std::string_view bytes) {
 }
 
 void ConsoleHub::flush_input() {
+  if (held_) return;
   while (!input_.empty()) {
     const ssize_t count = ::send(guest_.get(), input_.data(), input_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (count < 0 && errno == EINTR) continue;

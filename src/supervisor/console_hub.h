@@ -37,6 +37,15 @@ class ConsoleHub {
 
   // The guest's console from now on; an earlier one is closed. Readers stay.
   void attach_guest(UniqueFd console);
+  // The machine moves to another engine process (docs/design/011-hand-over.md). Done when they return; not on
+  // the relay loop. attach_guest() ends a hold too.
+  // From now on nothing is read from the guest's socket and nothing written to it; what is typed waits.
+  void hold();
+  // The old engine does nothing any more: takes in what it had sent, then goes on over `fresh`. `unread` is
+  // what the old engine had not read: it goes to the guest again, before what waits. Ends the hold.
+  void move_to(UniqueFd fresh, std::string unread);
+  // The old engine goes on: the same socket, `unread` first. Ends the hold.
+  void go_on(std::string unread);
   // The position `replay_bytes` before the latest output, at most back to where the console began.
   std::uint64_t position(std::uint64_t replay_bytes) const;
   // A reader that leaves by closing; it gets the output from this position on, without a gap. Take the
@@ -49,6 +58,9 @@ class ConsoleHub {
 
   ConsoleHub(EventLoop& relay, ConsoleLog log, Handlers handlers);
   void guest_readable();
+  enum class Took : std::uint8_t { kSome, kNothingNow, kEnd };
+  Took take_some();
+  void end_hold(std::string_view unread);
   void take_output(std::string_view bytes);
   void deliver(std::string_view bytes);
   void reader_readable(Reader& reader);
@@ -63,6 +75,7 @@ class ConsoleHub {
   Guarded<ConsoleTail> tail_;
   UniqueFd guest_;
   bool spoken_ = false;
+  bool held_ = false;
   std::string input_;  // typed, not yet taken by the guest
   Registration guest_read_;
   Registration guest_write_;

@@ -25,7 +25,20 @@ FakeMachine::FakeMachine(EventLoop& loop, MachineSpec spec, MachineOrigin origin
       sockets_(std::move(sockets)),
       origin_(std::move(origin)),
       from_state_(origin_.memory.valid()),
-      states_({loop, [this] { return state_; }, [this](const char* call) { return fails(call); }}, spec_) {}
+      states_({.loop = loop,
+               .state = [this] { return state_; },
+               .fails = [this](const char* call) { return fails(call); },
+               .save_terminal =
+                   [this] {
+                     return FakeTerminal{typed_, unprinted_};
+                   },
+               .load_terminal =
+                   [this](FakeTerminal terminal) {
+                     typed_ = std::move(terminal.typed);
+                     unprinted_ = std::move(terminal.unprinted);
+                   },
+               .stillness_changed = [this] { settle_console(); }},
+              spec_, std::move(sockets_.spare)) {}
 
 FakeMachine::~FakeMachine() {
   *alive_ = false;
@@ -130,7 +143,6 @@ void FakeMachine::boot() {
   started_at_ = std::chrono::system_clock::now();
   if (sockets_.engine.console) {
     COVE_CHECK(set_nonblocking(sockets_.engine.console.get()).ok());
-    console_input_ = loop_.watch(sockets_.engine.console.get(), Ready::kRead, [this] { read_console(); });
   }
   if (options_.crash_after) crash_timer_ = loop_.after(*options_.crash_after, [this] { obey("crash"); });
   if (from_state_) return set_state(MachineState::kPaused, "");
@@ -217,6 +229,7 @@ void FakeMachine::end(MachineState state, std::string text, std::vector<std::str
   console_input_.reset();
   console_output_.reset();
   sockets_.engine = {};
+  states_.engine_gone();
   pause_reason_.clear();
   const std::string why = state == MachineState::kCrashed ? text : "";
   set_state(state, why);
@@ -238,17 +251,29 @@ void FakeMachine::end(MachineState state, std::string text, std::vector<std::str
 void FakeMachine::set_state(MachineState state, std::string text) {
   if (state == state_) return;
   state_ = state;
+  settle_console();
   events_.emit({.kind = MachineEvent::Kind::kStateChanged, .state = state, .text = std::move(text)});
 }
 
 // --- the console ---
+
+// A guest that does not run reads nothing, and an engine that stands still writes nothing either.
+void FakeMachine::settle_console() {
+  if (!sockets_.engine.console) return;
+  if (state_ != MachineState::kRunning) {
+    console_input_.reset();
+  } else if (!console_input_) {
+    console_input_ = loop_.watch(sockets_.engine.console.get(), Ready::kRead, [this] { read_console(); });
+  }
+  console_output_.reset();
+  flush_console();
+}
 
 void FakeMachine::read_console() {
   std::array<char, 1024> buffer;
   const ssize_t count = ::recv(sockets_.engine.console.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (count <= 0) return console_input_.reset();
-  if (state_ != MachineState::kRunning) return;  // lost, as with a UART nobody reads
   for (const char c : std::string_view(buffer.data(), static_cast<std::size_t>(count))) {
     if (ended_) return;
     if (c == '\r' || c == '\n') {
@@ -285,6 +310,7 @@ void FakeMachine::print(std::string_view text) {
 }
 
 void FakeMachine::flush_console() {
+  if (states_.stands_still()) return;
   while (!unprinted_.empty()) {
     const ssize_t count = ::send(sockets_.engine.console.get(), unprinted_.data(), unprinted_.size(),
                                  MSG_DONTWAIT | MSG_NOSIGNAL);

@@ -62,6 +62,8 @@ class FakeMachine final : public Machine {
   void set_state(MachineState state, std::string text);
   void read_console();
   void obey(const std::string& line);
+  // Begins and ends what goes over the console as the guest runs and the engine moves.
+  void settle_console();
   void print(std::string_view text);
   void flush_console();
   std::function<void()> posted(void (FakeMachine::*switch_pressed)());

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <optional>
 #include <utility>
 
 #include "base/check.h"
@@ -18,6 +19,28 @@ namespace {
 
 constexpr std::string_view kBlobHead = "fake devices ";
 constexpr std::size_t kSerialBytes = 8;
+
+struct Blob {
+  std::string serial;
+  FakeTerminal terminal;
+};
+
+std::string make_blob(const std::string& serial, const FakeTerminal& terminal) {
+  return std::string(kBlobHead) + serial + ' ' + hex_encode(terminal.typed) + ' ' +
+         hex_encode(terminal.unprinted) + '\n';
+}
+
+std::optional<Blob> parse_blob(std::string_view text) {
+  if (!text.starts_with(kBlobHead) || !text.ends_with('\n')) return std::nullopt;
+  text.remove_prefix(kBlobHead.size());
+  text.remove_suffix(1);
+  const auto fields = split(text, ' ');
+  if (fields.size() != 3 || fields[0].size() != 2 * kSerialBytes) return std::nullopt;
+  auto typed = hex_decode(fields[1]);
+  auto unprinted = hex_decode(fields[2]);
+  if (!typed || !unprinted) return std::nullopt;
+  return Blob{std::string(fields[0]), {std::move(*typed), std::move(*unprinted)}};
+}
 
 }  // namespace
 
@@ -78,7 +101,8 @@ Result<void> FakeMemory::write(std::uint32_t first, std::string_view bytes) {
 
 // --- devices and disk ---
 
-FakeStates::FakeStates(Host host, const MachineSpec& spec) : host_(std::move(host)) {
+FakeStates::FakeStates(Host host, const MachineSpec& spec, SocketEnds engine_ends)
+    : host_(std::move(host)), engine_ends_(std::move(engine_ends)) {
   if (const auto* disk = spec.find(DeviceKind::kDisk)) {
     disk_device_ = disk->id;
     disk_ = disk->path;
@@ -111,7 +135,7 @@ Result<void> FakeStates::allowed(const char* call) const {
 void FakeStates::save_devices(Done<DeviceState> done) {
   auto result = allowed("save_devices");
   host_.loop.post(
-      [done = std::move(done), result = std::move(result), blob = std::string(kBlobHead) + serial_ + "\n"] {
+      [done = std::move(done), result = std::move(result), blob = make_blob(serial_, host_.save_terminal())] {
         if (!result.ok()) return done(result.error());
         done(DeviceState{.blob = blob, .video = {}});
       });
@@ -119,11 +143,12 @@ void FakeStates::save_devices(Done<DeviceState> done) {
 
 void FakeStates::load_devices(DeviceState state, Done<void> done) {
   auto result = allowed("load_devices");
-  const std::string_view blob = state.blob;
-  const bool whole = blob.starts_with(kBlobHead) && blob.ends_with('\n') &&
-                     blob.size() == kBlobHead.size() + 2 * kSerialBytes + 1;
-  if (result.ok() && !whole) result = Error(Code::kDataLoss, "these are no fake devices");
-  if (result.ok()) serial_ = blob.substr(kBlobHead.size(), 2 * kSerialBytes);
+  auto blob = parse_blob(state.blob);
+  if (result.ok() && !blob) result = Error(Code::kDataLoss, "these are no fake devices");
+  if (result.ok()) {
+    serial_ = std::move(blob->serial);
+    host_.load_terminal(std::move(blob->terminal));
+  }
   host_.loop.post([done = std::move(done), result = std::move(result)] { done(result); });
 }
 
@@ -134,6 +159,16 @@ void FakeStates::switch_disk(const std::string& device, const std::filesystem::p
     result = Error(Code::kNotFound, "switching disk " + device + ": no such disk or overlay");
   if (result.ok()) disk_ = overlay;
   host_.loop.post([done = std::move(done), result = std::move(result)] { done(result); });
+}
+
+void FakeStates::stand_still() {
+  stands_still_ = true;
+  host_.stillness_changed();
+}
+
+void FakeStates::go_on() {
+  stands_still_ = false;
+  host_.stillness_changed();
 }
 
 Result<void> FakeStates::write_disk(std::string_view text) const {

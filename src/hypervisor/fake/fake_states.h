@@ -35,14 +35,24 @@ class FakeMemory final : public GuestMemory {
   std::map<std::uint32_t, std::string> own_;  // kPrivate
 };
 
+// The UART's and the guest's state of the console.
+struct FakeTerminal {
+  std::string typed{};      // a line without its end
+  std::string unprinted{};  // for the host, which does not read
+};
+
 class FakeStates final : public StateCapture {
  public:
   struct Host {
     EventLoop& loop;
     std::function<MachineState()> state;
     std::function<bool(const char* call)> fails;  // as a test told it to
+    // What the guest has typed and printed half, and what to go on with.
+    std::function<FakeTerminal()> save_terminal;
+    std::function<void(FakeTerminal)> load_terminal;
+    std::function<void()> stillness_changed;
   };
-  FakeStates(Host host, const MachineSpec& spec);
+  FakeStates(Host host, const MachineSpec& spec, SocketEnds engine_ends);
 
   // When the machine starts. An error: it cannot.
   Result<void> begin(UniqueFd origin, std::uint64_t bytes);
@@ -56,12 +66,17 @@ class FakeStates final : public StateCapture {
   void save_devices(Done<DeviceState> done) override;
   void load_devices(DeviceState state, Done<void> done) override;
   void switch_disk(const std::string& device, const std::filesystem::path& overlay, Done<void> done) override;
-  void stand_still() override { stands_still_ = true; }
+  void stand_still() override;
+  void go_on() override;
+  SocketEnds take_engine_ends() override { return std::move(engine_ends_); }
+  bool stands_still() const { return stands_still_; }
+  void engine_gone() { engine_ends_ = {}; }
 
  private:
   Result<void> allowed(const char* call) const;
 
   Host host_;
+  SocketEnds engine_ends_;
   std::shared_ptr<FakeMemory> memory_;
   std::string serial_;
   std::string disk_device_;

@@ -52,7 +52,8 @@ QemuMachine::QemuMachine(EventLoop& loop, QemuHost host, MachineSpec spec, Machi
       origin_(std::move(origin)),
       from_state_(origin_.memory.valid()),
       sockets_(std::move(sockets)),
-      states_(loop, [this] { return state_; }) {}
+      states_(
+          loop, [this] { return state_; }, std::move(sockets_.spare)) {}
 
 QemuMachine::~QemuMachine() {
   const Error gone(Code::kCancelled, "the machine is gone");

@@ -1,6 +1,7 @@
 #include "hypervisor/qemu/qemu_state_capture.h"
 
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -79,12 +80,24 @@ Result<void> QemuStateCapture::engine_started(QmpClient& qmp, pid_t pid, RamBack
 
 void QemuStateCapture::engine_gone(const Error& why) {
   loaded(why);
+  engine_ends_ = {};
   engine_.reset();
 }
 
 void QemuStateCapture::stand_still() {
   if (!engine_ || std::exchange(stands_still_, true)) return;
   ::kill(engine_->pid, SIGSTOP);
+  // The signal only asks: its threads may run for moments after the call, and one may write to a socket that
+  // we are about to make room in.
+  siginfo_t info{};
+  while (::waitid(P_PID, static_cast<id_t>(engine_->pid), &info, WSTOPPED | WEXITED | WNOWAIT) != 0 &&
+         errno == EINTR) {
+  }
+}
+
+void QemuStateCapture::go_on() {
+  if (!engine_ || !std::exchange(stands_still_, false)) return;
+  ::kill(engine_->pid, SIGCONT);
 }
 
 std::shared_ptr<GuestMemory> QemuStateCapture::memory() {

@@ -20,8 +20,8 @@ class QemuStateCapture final : public StateCapture {
  public:
   static constexpr int kIncomingFd = 8;  // where a QEMU that waits for a state reads it
 
-  QemuStateCapture(EventLoop& loop, std::function<MachineState()> state)
-      : loop_(loop), state_(std::move(state)) {}
+  QemuStateCapture(EventLoop& loop, std::function<MachineState()> state, SocketEnds engine_ends)
+      : loop_(loop), state_(std::move(state)), engine_ends_(std::move(engine_ends)) {}
 
   // Before QEMU is started.
   Result<void> prepare();
@@ -39,6 +39,8 @@ class QemuStateCapture final : public StateCapture {
   void load_devices(DeviceState state, Done<void> done) override;
   void switch_disk(const std::string& device, const std::filesystem::path& overlay, Done<void> done) override;
   void stand_still() override;
+  void go_on() override;
+  SocketEnds take_engine_ends() override { return std::move(engine_ends_); }
 
  private:
   struct Engine {
@@ -61,6 +63,7 @@ class QemuStateCapture final : public StateCapture {
 
   EventLoop& loop_;
   std::function<MachineState()> state_;
+  SocketEnds engine_ends_;
   UniqueFd incoming_;
   std::optional<Engine> engine_;
   std::optional<Loading> loading_;
