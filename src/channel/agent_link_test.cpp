@@ -4,67 +4,23 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <atomic>
 #include <chrono>
 #include <string>
 
-#include "base/guarded.h"
 #include "base/io.h"
 #include "base/thread.h"
 #include "channel/frame.h"
+#include "channel/testing/link_end.h"
 #include "channel/virtio_serial_channel.h"
 
 namespace cove {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::must;
+using End = testing::LinkEnd;
 
-template <typename T>
-T must(Result<T> result) {
-  if (!result.ok()) ADD_FAILURE() << result.error().message();
-  return std::move(result).value();
-}
-
-OpContext soon() { return {CancelToken(), Deadline::after(20s)}; }
-
-// One end of a link with a loop of its own on a thread of its own; streams the other end opens queue up.
-class End {
- public:
-  End(AgentLink::Role role, UniqueFd stream) : loop_(make_event_loop()), accepted_(64) {
-    auto link =
-        AgentLink::create(std::move(stream), {.role = role,
-                                              .on_accept =
-                                                  [this](std::uint32_t port, UniqueFd fd) {
-                                                    last_port_ = port;
-                                                    EXPECT_TRUE(accepted_.put(soon(), std::move(fd)).ok());
-                                                  },
-                                              .on_state = {}});
-    EXPECT_TRUE(link.ok());
-    link_ = std::move(*link);
-    registration_ = link_->attach(*loop_);
-    thread_ = Thread("test-link", [this] { loop_->run(); });
-  }
-  ~End() { stop(); }
-  // As if the process died: the stream closes.
-  void stop() {
-    if (!link_) return;
-    loop_->stop();
-    thread_.join();
-    registration_.reset();
-    link_.reset();
-  }
-  AgentLink& link() { return *link_; }
-  UniqueFd accept() { return std::move(must(accepted_.take(soon())).value()); }
-  std::uint32_t last_port() const { return last_port_; }
-
- private:
-  std::unique_ptr<EventLoop> loop_;
-  Mailbox<UniqueFd> accepted_;
-  std::atomic<std::uint32_t> last_port_{0};
-  std::unique_ptr<AgentLink> link_;
-  Registration registration_;
-  Thread thread_;
-};
+OpContext soon() { return testing::patient(); }
 
 struct Pair {
   Pair() {
