@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,6 +27,10 @@ Result<std::size_t> read_some(const OpContext& ctx, int fd, std::span<char> buff
 Result<void> read_exact(const OpContext& ctx, int fd, std::span<char> buffer);
 // Everything to the end of the stream; kResourceExhausted beyond max_bytes.
 Result<std::string> read_to_end(const OpContext& ctx, int fd, std::size_t max_bytes);
+// Of a file, from an offset: as much as there is, at most the buffer. At its end, less.
+Result<std::size_t> pread_upto(int fd, std::uint64_t offset, std::span<char> buffer);
+// All of it, at an offset of a file.
+Result<void> pwrite_all(int fd, std::uint64_t offset, std::string_view bytes);
 // All of it. Never raises SIGPIPE on sockets; programs ignore SIGPIPE for pipes.
 Result<void> write_all(const OpContext& ctx, int fd, std::string_view bytes);
 

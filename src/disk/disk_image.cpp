@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "base/files.h"
+#include "base/io.h"
 #include "base/strings.h"
 #include "disk/sparse_copy.h"
 #include "format/qcow2_header.h"
@@ -21,9 +22,7 @@ namespace fs = std::filesystem;
 Result<Qcow2Header> read_header(const fs::path& path) {
   const UniqueFd fd = COVE_TRY(open_file(path, O_RDONLY));
   std::string bytes(kQcow2HeaderRead, '\0');
-  const ssize_t got = ::pread(fd.get(), bytes.data(), bytes.size(), 0);
-  if (got < 0) return Error::from_errno(errno, "reading " + path.string());
-  bytes.resize(static_cast<std::size_t>(got));
+  bytes.resize(COVE_TRY(pread_upto(fd.get(), 0, bytes).context(path.string())));
   return parse_qcow2_header(bytes).context(path.string());
 }
 
@@ -39,12 +38,7 @@ Result<void> write_new_file(const fs::path& path, std::string_view head, std::ui
   const fs::path temporary = path.string() + ".new-" + hex_encode(random_bytes(8));
   const UniqueFd fd = COVE_TRY(open_file(temporary, O_RDWR | O_CREAT | O_EXCL, 0600));
   const auto fill = [&]() -> Result<void> {
-    std::size_t done = 0;
-    while (done < head.size()) {
-      const ssize_t n = ::pwrite(fd.get(), head.data() + done, head.size() - done, static_cast<off_t>(done));
-      if (n < 0) return Error::from_errno(errno, "writing " + path.string());
-      done += static_cast<std::size_t>(n);
-    }
+    COVE_TRY(pwrite_all(fd.get(), 0, head).context(path.string()));
     if (::ftruncate(fd.get(), static_cast<off_t>(bytes)) != 0 || ::fdatasync(fd.get()) != 0) {
       return Error::from_errno(errno, "writing " + path.string());
     }
@@ -135,6 +129,17 @@ Result<DiskImage> DiskImage::clone_to(const OpContext& ctx, const fs::path& path
   return DiskImage(path, format_);
 }
 
+Result<void> DiskImage::rename_backing(std::string_view name) const {
+  const Qcow2Header header = COVE_TRY(read_header(path_));
+  const auto folder = header.backing_file.rfind('/') + 1;  // 0 if there is none
+  if (header.backing_file.size() - folder != name.size() || name.empty() || name.find('/') != name.npos)
+    return Error(Code::kInvalidArgument, path_.string() + ": cannot stand on " + std::string(name));
+  const UniqueFd fd = COVE_TRY(open_file(path_, O_WRONLY));
+  COVE_TRY(pwrite_all(fd.get(), header.backing_offset + folder, name).context(path_.string()));
+  if (::fsync(fd.get()) != 0) return Error::from_errno(errno, "writing " + path_.string());
+  return {};
+}
+
 Result<void> DiskImage::grow(std::uint64_t bytes) {
   COVE_TRY(check_size(bytes));
   const DiskInfo now = COVE_TRY(info());
@@ -157,9 +162,8 @@ Result<void> DiskImage::grow(std::uint64_t bytes) {
   std::string field;
   for (unsigned shift = 64; shift > 0; shift -= 8)
     field.push_back(static_cast<char>(bytes >> (shift - 8) & 0xffU));
-  if (::pwrite(fd.get(), field.data(), field.size(), kQcow2SizeOffset) != 8 || ::fdatasync(fd.get()) != 0) {
-    return Error::from_errno(errno, "writing " + path_.string());
-  }
+  COVE_TRY(pwrite_all(fd.get(), kQcow2SizeOffset, field).context(path_.string()));
+  if (::fdatasync(fd.get()) != 0) return Error::from_errno(errno, "writing " + path_.string());
   return {};
 }
 

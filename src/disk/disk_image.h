@@ -38,6 +38,9 @@ class DiskImage {
   // appears whole or not at all; an overlay's copy has the same backing file.
   Result<DiskImage> clone_to(const OpContext& ctx, const std::filesystem::path& path,
                              Progress& progress) const;
+  // Says another file of the folder as backing file, with the same content and a name as long
+  // (kInvalidArgument). Nobody may have this one open; durable when it returns.
+  Result<void> rename_backing(std::string_view name) const;
   // Makes the disk larger while no VM uses it; kOutOfRange if it would shrink.
   Result<void> grow(std::uint64_t bytes);
 

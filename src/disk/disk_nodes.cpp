@@ -16,6 +16,15 @@ Result<std::filesystem::path> DiskNodes::path_of(std::string_view id) const {
   return folder_ / id;
 }
 
+std::optional<std::string> DiskNodes::node_below(const DiskInfo& info) {
+  if (!info.backing) return std::nullopt;
+  const auto folder = info.backing->parent_path();
+  auto name = info.backing->filename().string();
+  const bool in_store = folder.filename() == "disk" && folder.parent_path().filename() == "store";
+  if (!in_store || !is_object_id(name)) return std::nullopt;
+  return name;
+}
+
 Result<DiskImage> DiskNodes::open(std::string_view id) const {
   return DiskImage::open(COVE_TRY(path_of(id)), DiskFormat::kQcow2);
 }

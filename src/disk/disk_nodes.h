@@ -4,6 +4,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,10 @@ class DiskNodes {
   // `home` is COVE_HOME; store/disk is made when first needed (0700).
   explicit DiskNodes(const std::filesystem::path& home);
 
+  const std::filesystem::path& folder() const { return folder_; }
+  // The node that a disk stands on, told from its backing file's name alone: store/disk/<id>, by whatever
+  // path the home was called when it was written. Nothing for an image's disk.
+  static std::optional<std::string> node_below(const DiskInfo& info);
   // The file of a node; kInvalidArgument unless id is 32 lower-case hex digits. Does not look at the disk.
   Result<std::filesystem::path> path_of(std::string_view id) const;
   Result<DiskImage> open(std::string_view id) const;

@@ -7,7 +7,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <vector>
+#include <span>
+#include <string>
+
+#include "base/io.h"
 
 namespace cove {
 namespace {
@@ -15,38 +18,36 @@ namespace {
 constexpr std::uint64_t kPiece = std::uint64_t{8} << 20U;
 
 // For file systems between which the kernel does not copy.
-Result<void> copy_by_hand(int from, int to, std::uint64_t offset, std::uint64_t length) {
-  std::vector<char> buffer(std::size_t{1} << 20U);
+Result<void> copy_by_hand(int from, std::uint64_t from_offset, int to, std::uint64_t to_offset,
+                          std::uint64_t length) {
+  std::string buffer(std::min<std::uint64_t>(length, std::size_t{1} << 20U), '\0');
   while (length > 0) {
-    const ssize_t got = ::pread(from, buffer.data(), std::min<std::uint64_t>(buffer.size(), length),
-                                static_cast<off_t>(offset));
-    if (got < 0) return Error::from_errno(errno, "read");
-    if (got == 0) return Error(Code::kDataLoss, "the file became shorter while it was copied");
-    for (ssize_t done = 0; done < got;) {
-      const ssize_t put = ::pwrite(to, buffer.data() + done, static_cast<std::size_t>(got - done),
-                                   static_cast<off_t>(offset) + done);
-      if (put < 0) return Error::from_errno(errno, "write");
-      done += put;
-    }
-    offset += static_cast<std::uint64_t>(got);
-    length -= static_cast<std::uint64_t>(got);
-  }
-  return {};
-}
-
-Result<void> copy_piece(int from, int to, std::uint64_t offset, std::uint64_t length) {
-  while (length > 0) {
-    auto in = static_cast<off_t>(offset);
-    auto out = in;
-    const ssize_t n = ::copy_file_range(from, &in, to, &out, length, 0);
-    if (n <= 0) return copy_by_hand(from, to, offset, length);
-    offset += static_cast<std::uint64_t>(n);
-    length -= static_cast<std::uint64_t>(n);
+    const auto want = std::min<std::uint64_t>(buffer.size(), length);
+    const auto got = COVE_TRY(pread_upto(from, from_offset, std::span(buffer.data(), want)));
+    if (got < want) return Error(Code::kDataLoss, "the file became shorter while it was copied");
+    COVE_TRY(pwrite_all(to, to_offset, std::string_view(buffer.data(), got)));
+    from_offset += got;
+    to_offset += got;
+    length -= got;
   }
   return {};
 }
 
 }  // namespace
+
+Result<void> copy_range(int from, std::uint64_t from_offset, int to, std::uint64_t to_offset,
+                        std::uint64_t length) {
+  while (length > 0) {
+    auto in = static_cast<off_t>(from_offset);
+    auto out = static_cast<off_t>(to_offset);
+    const ssize_t n = ::copy_file_range(from, &in, to, &out, length, 0);
+    if (n <= 0) return copy_by_hand(from, from_offset, to, to_offset, length);
+    from_offset += static_cast<std::uint64_t>(n);
+    to_offset += static_cast<std::uint64_t>(n);
+    length -= static_cast<std::uint64_t>(n);
+  }
+  return {};
+}
 
 Result<void> for_each_extent(int fd, const std::function<Result<void>(std::uint64_t, std::uint64_t)>& visit) {
   struct stat info {};
@@ -74,7 +75,7 @@ Result<void> copy_sparse(const OpContext& ctx, int from, int to, Progress& progr
     while (length > 0) {
       COVE_TRY(ctx.check());
       const std::uint64_t piece = std::min(length, kPiece);
-      COVE_TRY(copy_piece(from, to, offset, piece));
+      COVE_TRY(copy_range(from, offset, to, offset, piece));
       offset += piece;
       length -= piece;
       done += piece;

@@ -85,6 +85,7 @@ Result<Qcow2Header> parse_qcow2_header(std::string_view bytes) {
     if (name_bytes > kMaxBackingName || name_offset > end || name_bytes > end - name_offset) {
       return damaged_qcow2("backing file name outside of the header");
     }
+    header.backing_offset = name_offset;
     header.backing_file = bytes.substr(name_offset, name_bytes);
     end = name_offset;
   }

@@ -18,6 +18,7 @@ struct Qcow2Header {
   std::uint64_t l1_offset = 0;
   std::uint64_t incompatible_features = 0;  // bit 0: not closed cleanly, bit 1: corrupt
   std::string backing_file;                 // as written in the file; at most 1023 bytes; empty: none
+  std::uint64_t backing_offset = 0;         // of that name in the file
   std::string backing_format;               // "raw", "qcow2"; empty: not said
   // What the L1 table can address: growing up to here changes one field only.
   std::uint64_t capacity_bytes() const;

@@ -3,18 +3,15 @@
 // finishes and `delete` removes. Any thread, any process; the VM's run lock is held meanwhile.
 #pragma once
 
-#include <functional>
 #include <optional>
 
 #include "base/files.h"
 #include "base/progress.h"
+#include "base/step_gate.h"
 #include "catalog/image_cache.h"
 #include "store/vm_registry.h"
 
 namespace cove {
-
-// Called before each step with its name; an error stops there. Tests use it to fail or die at every step.
-using StepGate = std::function<Result<void>(std::string_view step)>;
 
 struct VmChange {
   std::optional<std::uint32_t> cpus{};

@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/files.h"
+#include "base/io.h"
 #include "disk/sparse_copy.h"
 
 namespace cove {
@@ -22,26 +23,8 @@ constexpr std::uint32_t kUnmapped = PageRef::kZeros;
 bool is_zero_page(std::string_view page) { return page.find_first_not_of('\0') == std::string_view::npos; }
 
 Result<void> read_at(int fd, std::uint64_t offset, std::span<char> buffer) {
-  while (!buffer.empty()) {
-    const auto got = ::pread(fd, buffer.data(), buffer.size(), static_cast<off_t>(offset));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return Error::from_errno(errno, "read");
-    if (got == 0) return Error(Code::kDataLoss, "the file is shorter than it has to be");
-    buffer = buffer.subspan(static_cast<std::size_t>(got));
-    offset += static_cast<std::uint64_t>(got);
-  }
-  return {};
-}
-
-Result<void> write_at(int fd, std::uint64_t offset, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const auto put = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return Error::from_errno(errno, "write");
-    bytes.remove_prefix(static_cast<std::size_t>(put));
-    offset += static_cast<std::uint64_t>(put);
-  }
-  return {};
+  if (COVE_TRY(pread_upto(fd, offset, buffer)) == buffer.size()) return {};
+  return Error(Code::kDataLoss, "the file is shorter than it has to be");
 }
 
 // Writes the parts of `bytes` that are not pages of zeros to where they belong.
@@ -49,10 +32,10 @@ Result<void> write_not_zero(int fd, std::uint64_t offset, std::string_view bytes
   std::size_t begin = 0;  // of the run that is not written yet
   for (std::size_t at = 0; at < bytes.size(); at += kPageBytes) {
     if (!is_zero_page(bytes.substr(at, kPageBytes))) continue;
-    COVE_TRY(write_at(fd, offset + begin, bytes.substr(begin, at - begin)));
+    COVE_TRY(pwrite_all(fd, offset + begin, bytes.substr(begin, at - begin)));
     begin = std::min<std::size_t>(at + kPageBytes, bytes.size());
   }
-  return write_at(fd, offset + begin, bytes.substr(begin));
+  return pwrite_all(fd, offset + begin, bytes.substr(begin));
 }
 
 // A new file under a hidden name beside `final_path`. Two processes may make the same full layer at once.
@@ -168,7 +151,7 @@ std::uint32_t PageLayerWriter::take_over(std::uint32_t layer_of_before) {
 
 Result<void> PageLayerWriter::flush() {
   const auto end = std::uint64_t{slots_} * kPageBytes;
-  COVE_TRY(write_at(fd_.get(), end - pending_.size(), pending_));
+  COVE_TRY(pwrite_all(fd_.get(), end - pending_.size(), pending_));
   pending_.clear();
   return {};
 }
