@@ -9,8 +9,8 @@
 #include <chrono>
 #include <cstring>
 
-#include "agentd/account_tables.h"
 #include "agentd/grow_root.h"
+#include "agentd/identity.h"
 #include "agentd/services.h"
 #include "agentd/user_editor.h"
 #include "base/files.h"
@@ -23,7 +23,6 @@ namespace {
 using namespace cove::agent::v1;
 
 constexpr std::size_t kMaxEntropyBytes = 512;
-constexpr std::size_t kMaxHostnameBytes = 63;
 
 // Credits the bytes to the kernel's generator and has it draw new keys from them at once.
 Result<void> reseed(const std::string& entropy) {
@@ -49,39 +48,10 @@ Result<void> set_clock(const OpContext&, const SetClockRequest& request, SetCloc
   const auto now = nanoseconds(std::chrono::system_clock::now().time_since_epoch());
   const auto seconds = std::chrono::floor<std::chrono::seconds>(wanted);
   const timespec time{static_cast<time_t>(seconds.count()), static_cast<long>((wanted - seconds).count())};
-  if (::clock_settime(CLOCK_REALTIME, &time) < 0) return Error::from_errno(errno, "setting the clock");
+  const int failed = ::clock_settime(CLOCK_REALTIME, &time) < 0 ? errno : 0;
+  COVE_TRY(reseed(request.entropy()));  // also when the clock cannot be set
+  if (failed != 0) return Error::from_errno(failed, "setting the clock");
   reply.set_offset_ns((wanted - now).count());
-  return reseed(request.entropy());
-}
-
-// One label of a host name: what goes into /etc/hosts and prompts.
-bool good_hostname(std::string_view name) {
-  const auto good = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };
-  return !name.empty() && name.size() <= kMaxHostnameBytes && name.front() != '-' && name.back() != '-' &&
-         std::all_of(name.begin(), name.end(), [&](char c) { return good(c) || (c >= 'A' && c <= 'Z'); });
-}
-
-// The line of 127.0.1.1, as Debian has it, names the host; without it sudo and others wait for a resolver.
-std::string hosts_with(std::string_view text, const std::string& name) {
-  std::string hosts;
-  bool named = false;
-  for (const auto line : split(text.ends_with('\n') ? text.substr(0, text.size() - 1) : text, '\n')) {
-    const bool ours = line.starts_with("127.0.1.1") && !named;
-    hosts += (ours ? "127.0.1.1\t" + name : std::string(line)) + "\n";
-    named = named || ours;
-  }
-  if (!named) hosts += "127.0.1.1\t" + name + "\n";
-  return hosts;
-}
-
-Result<void> set_hostname(const Realm& realm, const SetHostnameRequest& request) {
-  const std::string& name = request.name();
-  if (!good_hostname(name)) return Error(Code::kInvalidArgument, "not a host name: " + shell_quote(name));
-  COVE_TRY(replace_file(realm.root / "etc/hostname", name + "\n", 0644));
-  const auto hosts = read_file(realm.root / "etc/hosts");
-  COVE_TRY(replace_file(realm.root / "etc/hosts",
-                        hosts_with(hosts.ok() ? *hosts : "127.0.0.1\tlocalhost\n", name), 0644));
-  if (::sethostname(name.data(), name.size()) < 0) return Error::from_errno(errno, "setting the host name");
   return {};
 }
 
@@ -134,8 +104,11 @@ void register_guest_service(rpc::Handlers& handlers, const Realm& realm) {
         return ensure_account(realm, ctx, request, reply);
       });
   handlers.unary<SetHostnameRequest, SetHostnameResponse>(
-      service + "SetHostname", [&realm](const OpContext&, const SetHostnameRequest& request,
-                                        SetHostnameResponse&) { return set_hostname(realm, request); });
+      service + "SetHostname",
+      [&realm](const OpContext&, const SetHostnameRequest& request, SetHostnameResponse&) -> Result<void> {
+        COVE_TRY(name_host(realm.root, request.name()));
+        return {};
+      });
   handlers.unary<SyncRequest, SyncResponse>(
       service + "Sync", [](const OpContext&, const SyncRequest&, SyncResponse&) -> Result<void> {
         ::sync();

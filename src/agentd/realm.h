@@ -16,8 +16,9 @@ constexpr std::string_view kAgentConfigPath = "etc/cove/agent.conf";
 struct Realm {
   enum class Kind : std::uint8_t { kSystem, kUser };
   Kind kind = Kind::kSystem;
-  std::filesystem::path root = "/";  // of the guest's files: another one in tests only
-  std::string version;               // of the agent
+  std::filesystem::path root =
+      "/";              // of the guest's files; another one where the guest is no machine of its own
+  std::string version;  // of the agent
 
   // Empty: the realm's own user: who the agent runs as, or agent.conf's `user=`, else the first person in
   // passwd. kPermissionDenied: another user asked for in the user realm. kFailedPrecondition: nobody there.

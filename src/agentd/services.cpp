@@ -12,6 +12,8 @@ rpc::Handlers make_handlers(const Realm& realm) {
     register_info_service(handlers, realm);
     register_system_service(handlers);
     register_guest_service(handlers, realm);
+    register_identity_service(handlers, realm);
+    register_freeze_service(handlers, realm);
   }
   return handlers;
 }

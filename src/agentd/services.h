@@ -18,6 +18,9 @@ void register_system_service(rpc::Handlers& handlers);                    // Mou
 void register_guest_service(rpc::Handlers& handlers,
                             const Realm& realm);  // SetClock, EnsureUser, GrowRoot, ...
 
+void register_identity_service(rpc::Handlers& handlers, const Realm& realm);  // SetIdentity
+void register_freeze_service(rpc::Handlers& handlers, const Realm& realm);    // Freeze-, ThawFilesystems
+
 // The host's relay brings the calls of all its clients over one connection: as many as it takes clients.
 rpc::ServerOptions agent_server_options();
 

@@ -52,6 +52,7 @@ class FakeGuestAgent final : public FakeGuest {
     }
     agentd::register_file_service(system_handlers_, system_);
     agentd::register_info_service(system_handlers_, system_);
+    agentd::register_freeze_service(system_handlers_, system_);  // in word only: its root is not "/"
     register_power();
     thread_ = Thread("fake-guest", [this] { run(); });
   }
