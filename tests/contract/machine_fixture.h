@@ -85,6 +85,11 @@ class MachineRun {
               static_cast<ssize_t>(text.size()));
   }
   void clear_output() { output_.clear(); }
+  // From now on what the guest says stays in the socket.
+  void stop_listening() { listens_ = false; }
+  void listen() { listens_ = true; }
+  const std::string& output() const { return output_; }
+  int console() const { return console_.get(); }
   // "starting running engine_exited:stopped": the story the events tell.
   std::string story() const {
     std::string text;
@@ -98,6 +103,7 @@ class MachineRun {
 
  private:
   void read_console() {
+    if (!listens_) return;
     char buffer[4096];
     for (;;) {
       const ssize_t count = ::recv(console_.get(), buffer, sizeof buffer, MSG_DONTWAIT);
@@ -111,6 +117,7 @@ class MachineRun {
   Registration registration_;
   std::vector<MachineEvent> events_;
   UniqueFd console_;
+  bool listens_ = true;
   std::string output_;
 };
 

@@ -124,25 +124,30 @@ void QemuStateCapture::save_devices(Done<DeviceState> done) {
   if (!refused && !file.ok()) refused = file.error();
   if (refused) return loop_.post([done = std::move(done), error = *refused] { done(error); });
   const auto fd = std::make_shared<UniqueFd>(std::move(*file));
-  // QEMU's working directory and name space are ours, so it may open what is ours.
-  const std::string name = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(fd->get());
-  engine_->qmp.execute("xen-save-devices-state", Json::object({{"filename", name}}),
-                       [this, fd, done = std::move(done)](Result<Json> saved) mutable {
-                         if (!saved.ok()) return done(std::move(saved).error().context("saving the devices"));
-                         DeviceState state;
-                         auto blob = read_to_end({}, fd->get(), kMaxDeviceBytes);
-                         if (!blob.ok()) return done(std::move(blob).error().context("saving the devices"));
-                         state.blob = std::move(blob).value();
-                         find_video([this, done = std::move(done),
-                                     state = std::move(state)](Result<MemoryRange> range) mutable {
-                           if (!range.ok()) return done(std::move(range).error());
-                           auto video = read_video(*range);
-                           if (!video.ok())
-                             return done(std::move(video).error().context("saving the screen"));
-                           state.video = std::move(video).value();
-                           done(std::move(state));
+  // QEMU's loop turns once more first: a port whose socket had room again writes what it held back before it
+  // is saved, and not after.
+  engine_->qmp.execute("query-status", {}, [this, fd, done = std::move(done)](Result<Json> rests) mutable {
+    if (!rests.ok()) return done(std::move(rests).error().context("saving the devices"));
+    // QEMU's working directory and name space are ours, so it may open what is ours.
+    const std::string name = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(fd->get());
+    engine_->qmp.execute("xen-save-devices-state", Json::object({{"filename", name}}),
+                         [this, fd, done = std::move(done)](Result<Json> saved) mutable {
+                           if (!saved.ok())
+                             return done(std::move(saved).error().context("saving the devices"));
+                           auto blob = read_to_end({}, fd->get(), kMaxDeviceBytes);
+                           if (!blob.ok()) return done(std::move(blob).error().context("saving the devices"));
+                           save_video(std::move(blob).value(), std::move(done));
                          });
-                       });
+  });
+}
+
+void QemuStateCapture::save_video(std::string blob, Done<DeviceState> done) {
+  find_video([this, blob = std::move(blob), done = std::move(done)](Result<MemoryRange> range) mutable {
+    if (!range.ok()) return done(std::move(range).error());
+    auto video = read_video(*range);
+    if (!video.ok()) return done(std::move(video).error().context("saving the screen"));
+    done(DeviceState{.blob = std::move(blob), .video = std::move(video).value()});
+  });
 }
 
 void QemuStateCapture::find_video(Done<MemoryRange> done) {

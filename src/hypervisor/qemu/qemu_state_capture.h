@@ -55,6 +55,7 @@ class QemuStateCapture final : public StateCapture {
   };
 
   std::optional<Error> not_paused(const char* what) const;
+  void save_video(std::string blob, Done<DeviceState> done);
   // The range of QEMU's memory that is the guest's video memory; an empty one if the guest has none.
   void find_video(Done<MemoryRange> done);
   Result<std::vector<DeviceState::VideoPages>> read_video(const MemoryRange& range) const;
