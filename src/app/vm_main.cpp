@@ -211,6 +211,7 @@ Result<void> supervise(Arguments arguments, ReadyReporter& reporter) {
       [&directory](const VmConfig& config) { return locate_files(directory, config); },
       backend.accelerator_reason,
       backend.greeting,
+      COVE_VERSION,
       kill_hook()};
   SupervisorOptions options{directory, std::move(arguments.forwards), COVE_TRY(lifetime_of(arguments))};
   options.max_connections = max_connections();

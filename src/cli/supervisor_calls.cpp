@@ -151,6 +151,51 @@ Result<VmStopped> ask_stop(const OpContext& ctx, const VmDirectory& vm, StopMode
   return VmStopped{end.forced(), end.reason(), end.last_line()};
 }
 
+namespace {
+
+// Saving takes as long as writing memory to the disk does.
+Result<VmSaved> ask_save(const OpContext& ctx, const VmDirectory& vm, const ControlRequest& request) {
+  constexpr auto kLongest = std::chrono::hours(1);
+  auto client = COVE_TRY(ControlClient::connect(ctx.with_timeout(kQuick), vm));
+  const auto response = COVE_TRY(ask_long(ctx.with_timeout(kLongest), vm, client, request, kProof));
+  const auto& saved = response.saved();
+  return VmSaved{saved.id(), std::chrono::microseconds(saved.stood_still_us()), saved.changed_bytes()};
+}
+
+ControlRequest snapshot_request(const char* action, const std::string& name) {
+  ControlRequest request;
+  request.set_type("snapshot");
+  request.mutable_snapshot()->set_action(action);
+  request.mutable_snapshot()->set_name(name);
+  return request;
+}
+
+}  // namespace
+
+Result<VmSaved> ask_suspend(const OpContext& ctx, const VmDirectory& vm) {
+  ControlRequest request;
+  request.set_type("suspend");
+  return ask_save(ctx, vm, request);
+}
+
+Result<VmSaved> ask_save_snapshot(const OpContext& ctx, const VmDirectory& vm, const std::string& name,
+                                  const std::string& description) {
+  auto request = snapshot_request("save", name);
+  request.mutable_snapshot()->set_description(description);
+  return ask_save(ctx, vm, request);
+}
+
+Result<void> ask_delete_snapshot(const OpContext& ctx, const VmDirectory& vm, const std::string& name) {
+  COVE_TRY(ask(ctx.with_timeout(kQuick), vm, snapshot_request("delete", name)));
+  return {};
+}
+
+Result<VmSaved> ask_fork_base(const OpContext& ctx, const VmDirectory& vm) {
+  ControlRequest request;
+  request.set_type("fork-base");
+  return ask_save(ctx, vm, request);
+}
+
 Result<void> ask_open_forward(const OpContext& ctx, const VmDirectory& vm, const PortForward& forward) {
   ControlRequest request;
   request.set_type("port-forward");

@@ -65,12 +65,27 @@ struct VmStopped {
 
 enum class StopMode : unsigned char { kAsk, kForce };
 
+// What became of a state that a supervisor saved.
+struct VmSaved {
+  std::string state{};                       // its id
+  std::chrono::microseconds stood_still{0};  // the guest
+  std::uint64_t changed_bytes = 0;           // of memory, that are in no earlier layer
+};
+
 Result<LiveStatus> ask_status(const OpContext& ctx, const VmDirectory& vm);
 Result<void> ask_pause(const OpContext& ctx, const VmDirectory& vm);
 Result<void> ask_resume(const OpContext& ctx, const VmDirectory& vm);
 // Returns when the guest has ended; after `patience` it is ended by force.
 Result<VmStopped> ask_stop(const OpContext& ctx, const VmDirectory& vm, StopMode mode,
                            std::chrono::nanoseconds patience);
+// Returns when the state is on disk; the VM ends then. After an error it goes on.
+Result<VmSaved> ask_suspend(const OpContext& ctx, const VmDirectory& vm);
+// Returns when the state is on disk; the guest has long gone on.
+Result<VmSaved> ask_save_snapshot(const OpContext& ctx, const VmDirectory& vm, const std::string& name,
+                                  const std::string& description);
+Result<void> ask_delete_snapshot(const OpContext& ctx, const VmDirectory& vm, const std::string& name);
+// A state for other VMs to go on from; it is kept until the next one, or until somebody speaks for it.
+Result<VmSaved> ask_fork_base(const OpContext& ctx, const VmDirectory& vm);
 // A forward of a running VM, now and at every later start. host_port of the one to close: as take_forwards().
 Result<void> ask_open_forward(const OpContext& ctx, const VmDirectory& vm, const PortForward& forward);
 Result<void> ask_close_forward(const OpContext& ctx, const VmDirectory& vm, std::uint16_t port);

@@ -41,6 +41,9 @@ class StateCapture {
   virtual Result<void> give_memory_away(const std::filesystem::path& name) = 0;
   // kFailedPrecondition unless kPaused. The disks are at rest and flushed when it is done.
   virtual void save_devices(Done<DeviceState> done) = 0;
+  // kPaused. Done when the engine has done what it had begun: what it has not read of its sockets by now it
+  // will not read before it runs again.
+  virtual void settle(Done<void> done) = 0;
   // Once, in a machine with a MachineOrigin. An error ends the machine.
   virtual void load_devices(DeviceState state, Done<void> done) = 0;
   // From now on the guest writes to `overlay`, an empty overlay over the file that the disk `device` has been

@@ -10,16 +10,10 @@
 #include "agent/guest_agent_client.h"
 #include "base/clock.h"
 #include "model/vm_config.h"
+#include "supervisor/arrival.h"
 #include "supervisor/fact_board.h"
 
 namespace cove {
-
-// How the guest of a machine got to where it is.
-enum class Arrival : std::uint8_t {
-  kBooted,
-  kReturned,  // from a saved state, as who it was: resumed or restored
-  kForked,    // from a saved state of a machine that it shall not be
-};
 
 struct GreetingOptions {
   std::string hostname;

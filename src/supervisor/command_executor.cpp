@@ -5,6 +5,7 @@
 #include "proto/control.pb.h"
 #include "supervisor/agent_commands.h"
 #include "supervisor/port_forwards.h"
+#include "supervisor/state_commands.h"
 #include "supervisor/status_report.h"
 
 namespace cove {
@@ -74,6 +75,10 @@ Result<ControlResponse> CommandExecutor::dispatch(const OpContext& ctx, const Ve
     case VerbId::kRequestStop:
     case VerbId::kRestart:
       return power(ctx, verb, request);
+    case VerbId::kSuspend:
+    case VerbId::kSnapshot:
+    case VerbId::kForkBase:
+      return serve_state_verb(supervisor_, verb, request);
     case VerbId::kNetworkInfo:
       return report_network(supervisor_);
     case VerbId::kPortForward:

@@ -5,7 +5,6 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -42,12 +41,7 @@ void remove_stale_ram(const VmDirectory& own) {
 
 bool is_alive(MachineState state) {
   return state == MachineState::kStarting || state == MachineState::kRunning ||
-         state == MachineState::kPaused;
-}
-
-Result<ForwardSpec> open_forward(UserNetwork& network, const PortForward& forward) {
-  return network.add_forward({forward.host_address, forward.host_port, forward.guest_port})
-      .context("forward " + std::to_string(forward.host_port) + ":" + std::to_string(forward.guest_port));
+         state == MachineState::kPaused || state == MachineState::kSaving;
 }
 
 }  // namespace
@@ -89,84 +83,22 @@ Result<void> Supervisor::serve_until_end() {
 }
 
 void Supervisor::start_machine() {
-  power_->start([this](Result<void> started) {
-    if (!started.ok()) {
-      outcome_ = std::move(started);
-      loop_->stop();
-      return;
-    }
+  auto done = [this](Result<void> started) {
+    if (started.ok() && return_ != nullptr) started = return_->commit();
+    if (!started.ok()) return start_failed(std::move(started));
     step("running");
     reporter_.finish({});
-  });
-}
-
-Result<void> Supervisor::prepare() {
-  const VmDirectory& directory = options_.directory;
-  config_ = COVE_TRY(directory.load_config());
-  if (!path_exists(directory.token_path())) COVE_TRY(directory.write_new_token());
-  token_ = COVE_TRY(directory.load_token());
-  COVE_TRY(pin_machine_type());
-  const MachinePaths paths = COVE_TRY(parts_.locate_files(config_));
-  const MachineSpec spec = COVE_TRY(parts_.hypervisor.plan(config_, paths));
-  COVE_TRY(directory.begin_session());
-  session_ = true;
-  step("session begun");
-  COVE_TRY(start_network(spec));
-
-  GreetingOptions greeting{directory.name().str(), config_.user, guest_address_, parts_.greeting};
-  facts_ = std::make_unique<FactBoard>(fact_names_for(greeting));
-  relay_ = std::make_unique<LoopThread>("relay");
-  ConsoleHub::Handlers handlers;
-  handlers.on_first_output = [this] {
-    if (!facts_->met(fact::kKernel)) facts_->meet(fact::kKernel, "the serial console has spoken");
   };
-  handlers.on_panic = [this](const std::string& reason) {
-    loop_->post([this, reason] { console_panicked(reason); });
-  };
-  console_ = COVE_TRY(ConsoleHub::create(relay_->loop(), directory.serial_log(), std::move(handlers)));
-  agent_ = std::make_unique<AgentKeeper>(relay_->loop(), parts_.make_agent, std::move(greeting), *facts_,
-                                         [this] { loop_->post([this] { power_->agent_appeared(); }); });
-  VmPower::Surroundings& surroundings = *this;
-  power_ = std::make_unique<VmPower>(*loop_, parts_.hypervisor, spec, surroundings);
-  return {};
+  if (return_ == nullptr) return power_->start(std::move(done));
+  auto origin = return_->origin();
+  if (!origin.ok()) return start_failed(std::move(origin).error());
+  power_->start_from(std::move(origin).value(), std::move(done));
 }
 
-// From its first start on a VM keeps its machine type: the guest, and every state saved of it, knows no
-// other.
-Result<void> Supervisor::pin_machine_type() {
-  if (config_.machine_type.empty()) {
-    config_.machine_type = parts_.hypervisor.default_machine_type(config_.arch);
-    return options_.directory.save_config(config_).context("pinning the machine type");
-  }
-  const auto known = parts_.hypervisor.machine_types(config_.arch);
-  if (std::find(known.begin(), known.end(), config_.machine_type) != known.end()) return {};
-  return Error(Code::kFailedPrecondition, "vm \"" + name().str() + "\" is a machine of type " +
-                                              config_.machine_type + ", which " +
-                                              parts_.hypervisor.describe() + " does not have")
-      .hint(
-          "use an engine that has it, or let it become a new machine that keeps its disk: cove set -machine "
-          "newest " +
-          name().str());
-}
-
-Result<void> Supervisor::start_network(const MachineSpec& spec) {
-  const DeviceSpec* nic = spec.find(DeviceKind::kNic);
-  if (nic == nullptr) return {};
-  UserNetworkOptions options;
-  options.hostname = name().str();
-  if (nic->mtu > 0) options.mtu = nic->mtu;
-  network_ = COVE_TRY(UserNetwork::create(options).context("user network"));
-  guest_address_ = network_->facts().guest_address;
-  for (const auto& forward : config_.forwards) {
-    const auto opened = open_forward(*network_, forward);
-    if (opened.ok()) continue;
-    return Error(opened.error().code(), opened.error().message())
-        .hint("free that port, or lead another one there: cove set -no-forward " +
-              std::to_string(forward.host_port) + " -forward " + std::to_string(forward.guest_port) + " " +
-              name().str());
-  }
-  for (const auto& forward : options_.forwards) COVE_TRY(open_forward(*network_, forward));
-  return {};
+void Supervisor::start_failed(Result<void> why) {
+  if (outcome_) return;  // the machine's end has said more
+  outcome_ = std::move(why);
+  loop_->stop();
 }
 
 Result<void> Supervisor::open_sockets() {
@@ -217,18 +149,14 @@ void Supervisor::stop_in_order(const char* why) {
   power_->stop(request, nullptr);
 }
 
-Result<void> Supervisor::wire(Machine& machine) {
-  console_->attach_guest(machine.take_console());
-  if (UniqueFd agent = machine.take_agent()) agent_->attach(std::move(agent), Arrival::kBooted);
-  if (network_ != nullptr) network_->attach({machine.take_net(), {}});
+Result<void> Supervisor::wire(Machine& machine, Arrival arrival) {
+  channels_->wire(machine, arrival);
   step("machine made");
   return {};
 }
 
 void Supervisor::unwire() {
-  agent_->detach();
-  if (network_ != nullptr) network_->detach();
-  console_->attach_guest({});
+  channels_->unwire();
   facts_->start_over("the machine ended");
   facts_->miss(fact::kProcess, "the machine ended");
 }
@@ -306,7 +234,7 @@ void Supervisor::ended(const VmEnd& end) {
     complete_crash_record();
     outcome_ = Error(Code::kAborted, crash_->reason);
   }
-  facts_->close(end_text(*outcome_));
+  facts_->close(keeper_->suspended() ? "the vm was suspended" : end_text(*outcome_));
   // Whoever asked for this end, or was being served when it came, is told before the sockets close.
   control_->drain(kLastWords, [this] { loop_->stop(); });
 }
@@ -377,15 +305,25 @@ std::map<std::string, std::uint64_t> Supervisor::metrics() const {
 
 // Every way out comes by here: the files say what is true before the lock is given up.
 Result<void> Supervisor::finish(Result<void> outcome) {
+  ending_.cancel();
   if (facts_ != nullptr) facts_->close(end_text(outcome));
+  suspender_.join();
   control_.reset();
   agent_socket_.reset();
   step("sockets closed");
+  keeper_.reset();
+  capture_.reset();
   power_.reset();
+  return_.reset();
+  channels_.reset();
   agent_.reset();
   if (console_ != nullptr) relay_->do_on_loop([this] { console_.reset(); });
   relay_.reset();
   network_.reset();
+  if (holdings_ != nullptr) {
+    if (const auto ended = holdings_->end(); !ended.ok())
+      log_warn("pending.json stays", {{"reason", ended.error().message()}});
+  }
   if (session_) {
     const VmDirectory& directory = options_.directory;
     auto closed = crash_ ? directory.end_session_crashed(*crash_) : directory.end_session();

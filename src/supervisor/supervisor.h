@@ -19,6 +19,9 @@
 #include "supervisor/agent_socket.h"
 #include "supervisor/console_hub.h"
 #include "supervisor/fact_board.h"
+#include "supervisor/machine_channels.h"
+#include "supervisor/state_keeper.h"
+#include "supervisor/state_return.h"
 #include "supervisor/vm_power.h"
 
 namespace cove {
@@ -31,6 +34,7 @@ struct SupervisorParts {
   std::function<Result<MachinePaths>(const VmConfig&)> locate_files;
   std::string accelerator_reason;  // why this accelerator; empty: nothing to explain
   GreetingOptions::Depth greeting = GreetingOptions::Depth::kFull;
+  std::string version;                            // of cove, for what it saves
   std::function<void(std::string_view)> at_step;  // called at each step, for tests that kill there
 };
 
@@ -40,6 +44,8 @@ struct SupervisorOptions {
   UniqueFd lifetime;                  // its end asks the VM to stop; may be invalid
   std::chrono::milliseconds stop_timeout = std::chrono::seconds(60);
   std::size_t max_connections = 64;  // of each socket, open at once
+  // kCold: a suspended VM boots, and its state is kept as a snapshot.
+  enum class Beginning : std::uint8_t { kAsItWas, kCold } beginning = Beginning::kAsItWas;
 };
 
 // What only the loop's thread can see at once.
@@ -59,6 +65,7 @@ class Supervisor final : private VmPower::Surroundings {
   // Any thread.
   EventLoop& loop() { return *loop_; }
   FactBoard& facts() { return *facts_; }
+  StateKeeper& states() { return *keeper_; }  // not on the loop
   AgentKeeper& agent() { return *agent_; }
   ConsoleHub& console() { return *console_; }
   UserNetwork* network() { return network_.get(); }                    // nullptr without a network
@@ -81,7 +88,12 @@ class Supervisor final : private VmPower::Surroundings {
   Result<void> serve_until_end();
   Result<void> prepare();
   Result<void> pin_machine_type();
+  Result<void> prepare_return(const MachineSpec& planned);
+  Result<void> keep_aside(const SuspendRecord& record);
+  GreetingOptions make_greeting() const;
+  void make_keeper();
   void start_machine();
+  void start_failed(Result<void> why);
   Result<void> start_network(const MachineSpec& spec);
   Result<void> open_sockets();
   Result<void> watch_signals();
@@ -93,7 +105,7 @@ class Supervisor final : private VmPower::Surroundings {
   void step(std::string_view name);
   void note_phase(std::string_view phase);
 
-  Result<void> wire(Machine& machine) override;
+  Result<void> wire(Machine& machine, Arrival arrival) override;
   void unwire() override;
   void machine_event(const MachineEvent& event) override;
   bool ask_agent(Wish wish, std::function<void(Result<void>)> done) override;
@@ -118,7 +130,14 @@ class Supervisor final : private VmPower::Surroundings {
   std::unique_ptr<UserNetwork> network_;
   std::unique_ptr<ConsoleHub> console_;
   std::unique_ptr<AgentKeeper> agent_;
+  std::unique_ptr<VmHoldings> holdings_;
+  std::unique_ptr<StateReturn> return_;  // the machine goes on from a state
   std::unique_ptr<VmPower> power_;
+  std::unique_ptr<MachineChannels> channels_;
+  std::unique_ptr<MachineCapture> capture_;
+  std::unique_ptr<StateKeeper> keeper_;
+  CancelSource ending_;
+  Thread suspender_;
   std::unique_ptr<ControlHandler> executor_;
   std::unique_ptr<AgentSocket> agent_socket_;
   std::unique_ptr<ControlServer> control_;

@@ -1,5 +1,6 @@
 #include "supervisor/vm_power.h"
 
+#include "base/check.h"
 #include "base/log.h"
 #include "format/duration.h"
 
@@ -20,6 +21,7 @@ VmPower::VmPower(EventLoop& loop, Hypervisor& hypervisor, MachineSpec spec, Surr
 VmPower::~VmPower() = default;
 
 MachineState VmPower::state() const {
+  if (held_) return *held_;
   if (machine_ == nullptr) return boot_again_ ? MachineState::kStarting : MachineState::kStopped;
   if (starting_) return MachineState::kStarting;
   return machine_->state();
@@ -47,17 +49,21 @@ Error VmPower::wrong_state(const char* what) const {
                std::string("cannot ") + what + " VM in state: " + std::string(to_string(state())));
 }
 
-Result<void> VmPower::make_machine() {
-  machine_ = COVE_TRY(hypervisor_.create(loop_, spec_, {}));
+Result<void> VmPower::make_machine(MachineSpec spec, MachineOrigin origin, Arrival arrival) {
+  machine_ = COVE_TRY(hypervisor_.create(loop_, std::move(spec), std::move(origin)));
+  listen();
+  return surroundings_.wire(*machine_, arrival);
+}
+
+void VmPower::listen() {
   listener_ = machine_->on_event([this](const MachineEvent& event) { on_event(event); });
-  return surroundings_.wire(*machine_);
 }
 
 void VmPower::start(Done<void> done) { boot(std::move(done)); }
 
 void VmPower::boot(Done<void> done) {
   starting_ = true;
-  if (auto made = make_machine(); !made.ok()) {
+  if (auto made = make_machine(spec_, {}, Arrival::kBooted); !made.ok()) {
     starting_ = false;
     return later(std::move(done), std::move(made));
   }
@@ -67,17 +73,90 @@ void VmPower::boot(Done<void> done) {
   });
 }
 
+void VmPower::start_from(PowerOrigin origin, Done<void> done) {
+  starting_ = true;
+  auto finished = [this, done = std::move(done)](Result<void> result) {
+    starting_ = false;
+    done(std::move(result));
+  };
+  auto made = make_machine(std::move(origin.spec), MachineOrigin{std::move(origin.memory)}, origin.arrival);
+  if (!made.ok()) return later(std::move(finished), std::move(made));
+  auto rest = std::make_shared<PowerOrigin>(std::move(origin));
+  machine_->start([this, finished, rest](Result<void> waits) {
+    if (!waits.ok()) return finished(std::move(waits));
+    rest->fill_memory(machine_->states()->memory(), [this, finished, rest](Result<void> filled) {
+      if (!filled.ok()) return finished(std::move(filled));
+      load(std::move(*rest), finished);
+    });
+  });
+}
+
+// Its memory is there. A stop may have come meanwhile.
+void VmPower::load(PowerOrigin origin, Done<void> done) {
+  const Error gone(Code::kCancelled, "stopped while starting");
+  if (machine_ == nullptr) return done(gone);
+  machine_->states()->load_devices(origin.devices(), [this, gone, done](Result<void> loaded) {
+    if (!loaded.ok()) return done(std::move(loaded));
+    if (machine_ == nullptr) return done(gone);
+    machine_->resume(done);
+  });
+}
+
+// --- held for a state ---
+
+void VmPower::hold(MachineState shown) {
+  COVE_CHECK(!held_);
+  held_ = shown;
+}
+
+void VmPower::release() {
+  COVE_CHECK(held_.has_value());
+  const auto before = std::exchange(held_, std::nullopt);
+  // A change that was not of our making is told now; one of kSaving is told in any case.
+  if (machine_ != nullptr && machine_->state() != *before) {
+    surroundings_.machine_event({.kind = MachineEvent::Kind::kStateChanged, .state = machine_->state()});
+  }
+  for (auto& call : std::exchange(waiting_, {})) loop_.post(std::move(call));
+}
+
+// True: it waits until the machine is no longer held, then comes again.
+bool VmPower::waits(std::function<void()> call) {
+  if (!held_) return false;
+  waiting_.push_back([alive = std::weak_ptr<char>(alive_), call = std::move(call)] {
+    if (!alive.expired()) call();
+  });
+  return true;
+}
+
+void VmPower::replace(std::unique_ptr<Machine> other) {
+  COVE_CHECK(held_.has_value());
+  listener_.reset();
+  machine_ = std::move(other);
+  listen();
+}
+
+void VmPower::set_disk(const std::string& device, const std::string& path) {
+  for (auto& each : spec_.devices) {
+    if (each.id == device) each.path = path;
+  }
+}
+
+// --- while it runs ---
+
 void VmPower::pause(Done<void> done) {
+  if (waits([this, done] { pause(done); })) return;
   if (state() != MachineState::kRunning) return later(std::move(done), wrong_state("pause"));
   machine_->pause(std::move(done));
 }
 
 void VmPower::resume(Done<void> done) {
+  if (waits([this, done] { resume(done); })) return;
   if (state() != MachineState::kPaused) return later(std::move(done), wrong_state("resume"));
   machine_->resume(std::move(done));
 }
 
 void VmPower::request_stop(Done<void> done) {
+  if (waits([this, done] { request_stop(done); })) return;
   if (state() != MachineState::kRunning) return later(std::move(done), wrong_state("request stop"));
   machine_->stop(StopMode::kRequest, std::move(done));
 }
@@ -99,6 +178,7 @@ void VmPower::force(std::string why) {
 }
 
 void VmPower::stop(StopRequest request, Done<StopEnd> done) {
+  if (waits([this, request, done] { stop(request, done); })) return;
   if (machine_ == nullptr) {
     if (!done) return;
     auto outcome = ended_ ? Result<StopEnd>(StopEnd{}) : Result<StopEnd>(wrong_state("stop"));
@@ -164,6 +244,7 @@ void VmPower::agent_appeared() {
 }
 
 void VmPower::give_up(std::string why) {
+  if (waits([this, why] { give_up(why); })) return;
   if (machine_ == nullptr || given_up_) return;
   given_up_ = std::move(why);
   log_warn("the guest cannot go on", {{"reason", *given_up_}});
@@ -172,6 +253,7 @@ void VmPower::give_up(std::string why) {
 }
 
 void VmPower::restart(StopRequest request, Done<void> done) {
+  if (waits([this, request, done] { restart(request, done); })) return;
   const bool can = machine_ != nullptr && !stop_ && !reboot_ && !boot_again_ &&
                    (state() == MachineState::kRunning || state() == MachineState::kPaused);
   if (!can) return later(std::move(done), wrong_state("restart"));
@@ -212,6 +294,7 @@ void VmPower::guest_started_over() {
 }
 
 void VmPower::on_event(const MachineEvent& event) {
+  if (held_ && event.kind == MachineEvent::Kind::kStateChanged) return;
   surroundings_.machine_event(event);
   if (event.kind == MachineEvent::Kind::kGuestReset) guest_started_over();
   // Not inside the machine's own callback.

@@ -11,6 +11,8 @@
 
 #include "base/event_loop.h"
 #include "hypervisor/hypervisor.h"
+#include "hypervisor/state_capture.h"
+#include "supervisor/arrival.h"
 
 namespace cove {
 
@@ -38,6 +40,16 @@ struct VmEnd {
   std::vector<std::string> monitor{};
 };
 
+// What a machine goes on from instead of booting.
+struct PowerOrigin {
+  MachineSpec spec;   // the saved machine, with the files of now
+  UniqueFd memory{};  // its frozen memory
+  Arrival arrival = Arrival::kReturned;
+  // Called when the machine waits for its state, on the loop; done comes there.
+  std::function<void(std::shared_ptr<GuestMemory> memory, Done<void> done)> fill_memory{};
+  std::function<DeviceState()> devices{};  // called afterwards, once
+};
+
 class VmPower {
  public:
   // What power cannot know: the wiring and the agent.
@@ -45,7 +57,7 @@ class VmPower {
    public:
     virtual ~Surroundings() = default;
     // A machine was made and will be started: take its sockets.
-    virtual Result<void> wire(Machine& machine) = 0;
+    virtual Result<void> wire(Machine& machine, Arrival arrival) = 0;
     virtual void unwire() = 0;
     virtual void machine_event(const MachineEvent& event) = 0;
     // Asks the agent to power off or reboot; false: there is no agent to ask. `done` comes on any thread.
@@ -62,6 +74,8 @@ class VmPower {
   VmPower(const VmPower&) = delete;
 
   void start(Done<void> done);
+  // Done when the machine runs as it was saved.
+  void start_from(PowerOrigin origin, Done<void> done);
   void pause(Done<void> done);
   void resume(Done<void> done);
   // Presses the power button.
@@ -78,6 +92,17 @@ class VmPower {
   // The guest cannot go on: its machine is ended, as a crash for this reason. The first reason counts.
   void give_up(std::string why);
 
+  // For who saves the machine's state. While it is held, state() is `shown`, the machine's own changes of
+  // state are told to nobody, and what is called waits for release(). Not to be nested.
+  void hold(MachineState shown);
+  void release();
+  bool held() const { return held_.has_value(); }
+  // Goes on with another machine that is what this one was; the old one ends. Only while held.
+  void replace(std::unique_ptr<Machine> other);
+  // The description of a machine that boots from now on has its disk `device` at `path`.
+  void set_disk(const std::string& device, const std::string& path);
+
+  Machine* machine() { return machine_.get(); }
   const Machine* machine() const { return machine_.get(); }
   MachineState state() const;
   // Words for status: "is being stopped (asked; force in 12 s)", or why it is paused.
@@ -108,7 +133,10 @@ class VmPower {
     Registration timer;
   };
 
-  Result<void> make_machine();
+  Result<void> make_machine(MachineSpec spec, MachineOrigin origin, Arrival arrival);
+  void listen();
+  void load(PowerOrigin origin, Done<void> done);
+  bool waits(std::function<void()> call);
   void boot(Done<void> done);
   void on_event(const MachineEvent& event);
   void machine_gone(VmEnd end);
@@ -127,6 +155,8 @@ class VmPower {
   Surroundings& surroundings_;
   std::unique_ptr<Machine> machine_;
   Registration listener_;
+  std::optional<MachineState> held_;            // what is shown meanwhile
+  std::vector<std::function<void()>> waiting_;  // calls that came while it was held
   std::optional<Stop> stop_;
   std::optional<Reboot> reboot_;
   std::optional<std::string> given_up_;  // why the machine's end will be a crash

@@ -11,6 +11,7 @@ extern const CommandSpec kRunCommand;
 extern const CommandSpec kConsoleCommand;
 extern const CommandSpec kPauseCommand;
 extern const CommandSpec kResumeCommand;
+extern const CommandSpec kSuspendCommand;
 extern const CommandSpec kStopCommand;
 extern const CommandSpec kRestartCommand;
 extern const CommandSpec kDeleteCommand;

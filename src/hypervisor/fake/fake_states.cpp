@@ -141,6 +141,11 @@ void FakeStates::save_devices(Done<DeviceState> done) {
       });
 }
 
+void FakeStates::settle(Done<void> done) {
+  auto result = allowed("settle");
+  host_.loop.post([done = std::move(done), result = std::move(result)] { done(result); });
+}
+
 void FakeStates::load_devices(DeviceState state, Done<void> done) {
   auto result = allowed("load_devices");
   auto blob = parse_blob(state.blob);

@@ -150,6 +150,16 @@ void QemuStateCapture::save_video(std::string blob, Done<DeviceState> done) {
   });
 }
 
+// One more round trip than the one that stopped the CPUs: its main loop has been at the sockets in between.
+void QemuStateCapture::settle(Done<void> done) {
+  if (const auto refused = not_paused("settle"))
+    return loop_.post([done = std::move(done), error = *refused] { done(error); });
+  engine_->qmp.execute("query-name", {}, [done = std::move(done)](Result<Json> answer) {
+    if (!answer.ok()) return done(std::move(answer).error());
+    done({});
+  });
+}
+
 void QemuStateCapture::find_video(Done<MemoryRange> done) {
   engine_->qmp.execute("query-pci", {}, [this, done = std::move(done)](Result<Json> buses) mutable {
     if (!buses.ok()) return done(std::move(buses).error());

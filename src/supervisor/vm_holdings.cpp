@@ -1,0 +1,74 @@
+#include "supervisor/vm_holdings.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "base/files.h"
+#include "base/log.h"
+#include "disk/disk_nodes.h"
+#include "state/memory_layers.h"
+
+namespace cove {
+
+Result<void> VmHoldings::set_base(std::string id, UniqueFd file) {
+  if (::flock(file.get(), LOCK_SH | LOCK_NB) != 0) return Error::from_errno(errno, "holding the memory");
+  base_ = Base{std::move(id), std::move(file)};
+  last_.reset();
+  return {};
+}
+
+void VmHoldings::forget_last(const std::string& state) {
+  if (last_ && last_->state == state) last_.reset();
+}
+
+PendingIds VmHoldings::held() const {
+  PendingIds ids;
+  if (base_) ids.insert(base_->id);
+  if (last_) ids.insert(last_->index.layers.begin(), last_->index.layers.end());
+  return ids;
+}
+
+Result<void> VmHoldings::speak_for(const PendingIds& ids) {
+  spoken_for_.insert(ids.begin(), ids.end());
+  return directory_.save_pending(spoken_for_);
+}
+
+Result<void> VmHoldings::settle(const PendingIds& also) {
+  PendingIds ids = held();
+  ids.insert(also.begin(), also.end());
+  if (ids == spoken_for_) return {};
+  spoken_for_ = std::move(ids);
+  return directory_.save_pending(spoken_for_);
+}
+
+Result<void> VmHoldings::end() {
+  base_.reset();
+  last_.reset();
+  return settle();
+}
+
+Result<std::filesystem::path> VmHoldings::disk_path(const std::string& node) const {
+  return DiskNodes(directory_.home().root()).path_of(node);
+}
+
+Result<void> VmHoldings::make_overlay(const std::string& node, const std::string& overlay,
+                                      std::uint64_t bytes) const {
+  const auto path = COVE_TRY(disk_path(overlay));
+  const auto below = COVE_TRY(DiskNodes(directory_.home().root()).open(node));
+  const auto room = std::max(bytes, COVE_TRY(below.info()).virtual_bytes);
+  COVE_TRY(below.overlay_at(path, room).context("making the disk's next layer"));
+  const auto fd = COVE_TRY(open_file(path, O_RDONLY));
+  if (::fdatasync(fd.get()) != 0) return Error::from_errno(errno, path.string());
+  return sync_directory(path.parent_path());
+}
+
+Result<void> VmHoldings::make_base_durable(Progress& progress) const {
+  const auto layer = store_.full_layer(base_->id);
+  if (path_exists(layer)) return {};
+  return write_full_layer({}, base_->file.get(), layer, progress);
+}
+
+}  // namespace cove
