@@ -13,18 +13,31 @@
 namespace cove::agentd {
 namespace {
 
+constexpr auto kJournalLimit = std::chrono::seconds(30);
 constexpr auto kLeaseLimit = std::chrono::seconds(30);
 constexpr auto kKeyLimit = std::chrono::minutes(10);
+
+Result<void> run_tool(const OpContext& ctx, std::vector<std::string> argv) {
+  SpawnOptions options;
+  options.argv = std::move(argv);
+  options.environment = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"};
+  const auto output = COVE_TRY(run_command(ctx, options));
+  if (output.status.success()) return {};
+  return Error(Code::kInternal, options.argv[0] + ": " + output.status.describe() + " " + output.err);
+}
+
+// journald writes into the folder of the machine id that it read when it started; journalctl reads that of
+// the present one, and would show nothing. Its clients keep their connections over its restart.
+Result<void> move_journal(const OpContext& ctx) {
+  if (!path_exists("/run/systemd/system")) return {};
+  return run_tool(ctx, {"systemctl", "try-restart", "systemd-journald.service"});
+}
 
 // systemd-networkd keeps a file for each interface that has a lease.
 Result<void> renew_lease(const OpContext& ctx, const std::string& interface) {
   const std::filesystem::path leases = "/run/systemd/netif/leases";
   if (!path_exists(leases / std::to_string(::if_nametoindex(interface.c_str())))) return {};
-  SpawnOptions options;
-  options.argv = {"/usr/bin/networkctl", "renew", interface};
-  const auto output = COVE_TRY(run_command(ctx, options));
-  if (output.status.success()) return {};
-  return Error(Code::kInternal, "networkctl: " + output.status.describe());
+  return run_tool(ctx, {"networkctl", "renew", interface});
 }
 
 void note(const char* what, const Result<void>& outcome) {
@@ -70,6 +83,10 @@ void Aftermath::start(const Work& work) {
 
 void Aftermath::run(const Job& job) {
   if (root_ == "/") ::sync();
+  if (job.work.journal == Work::Journal::kMoves) {
+    const OpContext ctx{over_.token(), Deadline::after(kJournalLimit)};
+    note("the journal stays with the old machine id", move_journal(ctx));
+  }
   if (!job.work.interface.empty()) {
     const OpContext ctx{over_.token(), Deadline::after(kLeaseLimit)};
     note("the lease was not renewed", renew_lease(ctx, job.work.interface));

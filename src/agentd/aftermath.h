@@ -16,6 +16,8 @@ class Aftermath final {
   struct Work {
     enum class RsaKey : unsigned char { kNo, kMake };
     RsaKey rsa = RsaKey::kNo;
+    enum class Journal : unsigned char { kStays, kMoves };
+    Journal journal = Journal::kStays;
     std::string interface {};  // whose lease is renewed, if it has one; empty: none
   };
 

@@ -42,7 +42,11 @@ class IdentitySetter {
   Result<void> set(const SetIdentityRequest& request, SetIdentityResponse& reply) {
     Items items(reply);
     Aftermath::Work work;
-    if (!request.machine_id().empty()) items.add("machine-id", set_machine_id(root_, request.machine_id()));
+    if (!request.machine_id().empty()) {
+      const auto set = set_machine_id(root_, request.machine_id());
+      if (set.ok() && *set == Change::kDone && root_ == "/") work.journal = Aftermath::Work::Journal::kMoves;
+      items.add("machine-id", set);
+    }
     if (!request.hostname().empty()) items.add("hostname", name_host(root_, request.hostname()));
     if (!request.mac().empty()) set_mac(request, items, work);
     if (request.host_keys_size() > 0 || request.replace_host_keys()) set_keys(request, items, work);
