@@ -1,17 +1,16 @@
 #include "app/fake_guest.h"
 
-#include <poll.h>
 #include <pwd.h>
 #include <unistd.h>
 
 #include <atomic>
-#include <cerrno>
 #include <list>
 
 #include "agentd/services.h"
 #include "base/files.h"
+#include "base/guarded.h"
 #include "base/log.h"
-#include "base/thread.h"
+#include "base/loop_thread.h"
 #include "channel/agent_link.h"
 #include "channel/guest_channel.h"
 #include "proto/agent.pb.h"
@@ -54,15 +53,35 @@ class FakeGuestAgent final : public FakeGuest {
     agentd::register_info_service(system_handlers_, system_);
     agentd::register_freeze_service(system_handlers_, system_);  // in word only: its root is not "/"
     register_power();
-    thread_ = Thread("fake-guest", [this] { run(); });
+    loop_.do_on_loop([this] { open_link(); });
   }
   ~FakeGuestAgent() override {
     over_.cancel();
-    thread_.join();
+    loop_.do_on_loop([this] {
+      driver_.reset();
+      link_.reset();
+    });
     sessions_.clear();
     if (auto removed = remove_tree(root_); !removed.ok()) {
       log_warn("the fake guest's folder stays", {{"reason", removed.error().message()}});
     }
+  }
+
+  void hold() override {
+    loop_.do_on_loop([this] {
+      if (link_ != nullptr) link_->hold();
+    });
+  }
+  void go_on() override {
+    loop_.do_on_loop([this] {
+      if (link_ != nullptr) link_->go_on({});
+    });
+  }
+  void move_to(FakeGuestPorts ports) override {
+    loop_.do_on_loop([&] {
+      if (link_ != nullptr) link_->move_to(std::move(ports.agent), {});
+    });
+    ports_.with([&](FakeGuestPorts& own) { own = std::move(ports); });
   }
 
  private:
@@ -76,12 +95,12 @@ class FakeGuestAgent final : public FakeGuest {
     system_handlers_.unary<ShutdownRequest, ShutdownResponse>(
         service + "Shutdown",
         [this](const OpContext&, const ShutdownRequest&, ShutdownResponse&) -> Result<void> {
-          ports_.power_off();
+          ports_.read([](const FakeGuestPorts& ports) { ports.power_off(); });
           return {};
         });
     system_handlers_.unary<RebootRequest, RebootResponse>(
         service + "Reboot", [this](const OpContext&, const RebootRequest&, RebootResponse&) -> Result<void> {
-          ports_.reboot();
+          ports_.read([](const FakeGuestPorts& ports) { ports.reboot(); });
           return {};
         });
   }
@@ -100,21 +119,18 @@ class FakeGuestAgent final : public FakeGuest {
     sessions_.push_back(std::move(session));
   }
 
-  void run() {
+  void open_link() {
     AgentLink::Options options;
     options.role = AgentLink::Role::kGuest;
     options.on_accept = [this](std::uint32_t port, UniqueFd fd) { accept(port, std::move(fd)); };
-    const auto link = AgentLink::create(std::move(ports_.agent), std::move(options));
+    UniqueFd port = ports_.with([](FakeGuestPorts& ports) { return std::move(ports.agent); });
+    auto link = AgentLink::create(std::move(port), std::move(options));
     if (!link.ok()) return;
-    const int cancel_fd = over_.token().fd();
-    while (link.value()->state() != AgentLink::State::kClosed && !over_.token().cancelled()) {
-      pollfd fds[2] = {{link.value()->poll_fd(), POLLIN, 0}, {cancel_fd, POLLIN, 0}};
-      if (::poll(fds, 2, -1) < 0 && errno != EINTR) return;
-      if (fds[0].revents != 0) link.value()->process();
-    }
+    link_ = std::move(*link);
+    driver_ = link_->attach(loop_.loop());
   }
 
-  FakeGuestPorts ports_;
+  Guarded<FakeGuestPorts> ports_;
   std::filesystem::path root_;
   agentd::Realm system_;
   agentd::Realm user_;
@@ -122,7 +138,10 @@ class FakeGuestAgent final : public FakeGuest {
   rpc::Handlers user_handlers_;
   CancelSource over_;
   std::list<std::unique_ptr<Session>> sessions_;
-  Thread thread_;
+  LoopThread loop_{"fake-guest"};
+  // The loop's.
+  std::unique_ptr<AgentLink> link_;
+  Registration driver_;
 };
 
 }  // namespace

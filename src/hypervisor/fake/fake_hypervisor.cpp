@@ -37,12 +37,12 @@ class FakeHypervisor final : public Hypervisor {
   Result<std::unique_ptr<Machine>> create(EventLoop& loop, MachineSpec spec, MachineOrigin origin) override {
     auto sockets = COVE_TRY(MachineSockets::create(spec));
     return std::unique_ptr<Machine>(std::make_unique<FakeMachine>(loop, std::move(spec), std::move(origin),
-                                                                  options_, counts_, std::move(sockets)));
+                                                                  options_, commons_, std::move(sockets)));
   }
 
  private:
   FakeOptions options_;
-  std::shared_ptr<FakeCallCounts> counts_ = std::make_shared<FakeCallCounts>();
+  std::shared_ptr<FakeCommons> commons_ = std::make_shared<FakeCommons>();
 };
 
 Error wrong(const std::string& member) {

@@ -25,11 +25,17 @@ struct FakeGuestPorts {
 };
 
 // Software inside the fake guest, e.g. an agent in threads of its own. Made on the loop's thread when the
-// vCPUs first run and after each reboot; destroyed when the guest ends. The destructor must not wait for the
-// loop.
+// vCPUs first run and after each reboot; it ends with its machine, or with the one it was handed over to. The
+// destructor must not wait for the loop.
 class FakeGuest {
  public:
   virtual ~FakeGuest() = default;
+  // Its machine stands still (state_capture.h): when it returns, the guest leaves its ports alone, until it
+  // goes on, or another machine that was loaded with its devices runs: then it is moved to that one's ports.
+  // Loop thread.
+  virtual void hold() = 0;
+  virtual void go_on() = 0;
+  virtual void move_to(FakeGuestPorts ports) = 0;
 };
 
 struct FakeOptions {

@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
@@ -17,11 +18,11 @@ constexpr std::size_t kMaxTyped = 4096;
 }  // namespace
 
 FakeMachine::FakeMachine(EventLoop& loop, MachineSpec spec, MachineOrigin origin, FakeOptions options,
-                         std::shared_ptr<FakeCallCounts> counts, MachineSockets sockets)
+                         std::shared_ptr<FakeCommons> commons, MachineSockets sockets)
     : loop_(loop),
       spec_(std::move(spec)),
       options_(std::move(options)),
-      counts_(std::move(counts)),
+      commons_(std::move(commons)),
       sockets_(std::move(sockets)),
       origin_(std::move(origin)),
       from_state_(origin_.memory.valid()),
@@ -37,11 +38,16 @@ FakeMachine::FakeMachine(EventLoop& loop, MachineSpec spec, MachineOrigin origin
                      typed_ = std::move(terminal.typed);
                      unprinted_ = std::move(terminal.unprinted);
                    },
-               .stillness_changed = [this] { settle_console(); }},
+               .stillness_changed =
+                   [this] {
+                     settle_console();
+                     settle_guest();
+                   }},
               spec_, std::move(sockets_.spare)) {}
 
 FakeMachine::~FakeMachine() {
   *alive_ = false;
+  drop_guest();
   answer_all(Error(Code::kCancelled, "the machine is gone"));
 }
 
@@ -66,7 +72,7 @@ void FakeMachine::later(std::string name, Done<void> done, std::function<void()>
 }
 
 bool FakeMachine::fails(const std::string& name) {
-  const std::uint32_t number = ++(*counts_)[name];
+  const std::uint32_t number = ++commons_->call_counts[name];
   return name == options_.fail && number >= options_.fail_from;
 }
 
@@ -117,8 +123,7 @@ void FakeMachine::resume(Done<void> done) {
   later("resume", std::move(done), [this] {
     pause_reason_.clear();
     set_state(MachineState::kRunning, "");
-    // What was saved has booted already; its agent is a new one that knows of nothing.
-    if (from_state_ && !std::exchange(went_on_, true) && options_.guest && options_.has_agent) start_agent();
+    if (from_state_ && !std::exchange(went_on_, true)) continue_guest();
   });
 }
 
@@ -159,7 +164,7 @@ void FakeMachine::boot_guest() {
   agent_timer_ = loop_.after(options_.agent_after, [this] { start_agent(); });
 }
 
-void FakeMachine::start_agent() {
+FakeGuestPorts FakeMachine::guest_ports() {
   FakeGuestPorts ports;
   if (sockets_.engine.agent) {
     // A copy: a guest that reboots opens its port anew.
@@ -174,7 +179,44 @@ void FakeMachine::start_agent() {
   }
   ports.power_off = posted(&FakeMachine::switched_off);
   ports.reboot = posted(&FakeMachine::reboot);
-  guest_ = options_.guest(std::move(ports));
+  return ports;
+}
+
+void FakeMachine::start_agent() { guest_ = options_.guest(guest_ports()); }
+
+// What was saved has booted already: it is handed over by a machine that stands still, or else a new one that
+// knows of nothing.
+void FakeMachine::continue_guest() {
+  auto held = commons_->held_guests.extract(states_.serial());
+  if (!held.empty()) {
+    guest_ = std::move(held.mapped().guest);
+    guest_->move_to(guest_ports());
+  } else if (options_.guest && options_.has_agent) {
+    start_agent();
+  }
+}
+
+void FakeMachine::settle_guest() {
+  if (states_.stands_still()) {
+    if (guest_ == nullptr) return;
+    guest_->hold();
+    commons_->held_guests[states_.serial()] = {this, std::move(guest_)};
+  } else if (const auto held = find_held_guest(); held != commons_->held_guests.end()) {
+    guest_ = std::move(held->second.guest);
+    commons_->held_guests.erase(held);
+    guest_->go_on();
+  }
+}
+
+void FakeMachine::drop_guest() {
+  if (const auto held = find_held_guest(); held != commons_->held_guests.end())
+    commons_->held_guests.erase(held);
+  guest_.reset();
+}
+
+std::map<std::string, FakeCommons::HeldGuest>::iterator FakeMachine::find_held_guest() {
+  return std::find_if(commons_->held_guests.begin(), commons_->held_guests.end(),
+                      [this](const auto& entry) { return entry.second.by == this; });
 }
 
 std::function<void()> FakeMachine::posted(void (FakeMachine::*switch_pressed)()) {
@@ -221,7 +263,7 @@ void FakeMachine::io_error() {
 
 void FakeMachine::end(MachineState state, std::string text, std::vector<std::string> evidence) {
   ended_ = true;
-  guest_.reset();
+  drop_guest();
   power_timer_.reset();
   crash_timer_.reset();
   agent_timer_.reset();

@@ -13,13 +13,21 @@
 
 namespace cove {
 
-// How often each call was made on all machines of one hypervisor.
-using FakeCallCounts = std::map<std::string, std::uint32_t, std::less<>>;
+// What all machines of one hypervisor have in common.
+struct FakeCommons {
+  std::map<std::string, std::uint32_t, std::less<>> call_counts;  // how often each call was made
+  // Guests of machines that stand still, by the serial number of the boot (FakeStates::serial).
+  struct HeldGuest {
+    const Machine* by;
+    std::unique_ptr<FakeGuest> guest;
+  };
+  std::map<std::string, HeldGuest> held_guests;
+};
 
 class FakeMachine final : public Machine {
  public:
   FakeMachine(EventLoop& loop, MachineSpec spec, MachineOrigin origin, FakeOptions options,
-              std::shared_ptr<FakeCallCounts> counts, MachineSockets sockets);
+              std::shared_ptr<FakeCommons> commons, MachineSockets sockets);
   ~FakeMachine() override;
 
   MachineState state() const override { return state_; }
@@ -54,6 +62,11 @@ class FakeMachine final : public Machine {
   void boot();
   void boot_guest();
   void start_agent();
+  FakeGuestPorts guest_ports();
+  void continue_guest();
+  void settle_guest();
+  void drop_guest();
+  std::map<std::string, FakeCommons::HeldGuest>::iterator find_held_guest();
   void press_power_button();
   void power_off(std::string reason);
   void reboot();
@@ -72,7 +85,7 @@ class FakeMachine final : public Machine {
   EventLoop& loop_;
   MachineSpec spec_;
   FakeOptions options_;
-  std::shared_ptr<FakeCallCounts> counts_;
+  std::shared_ptr<FakeCommons> commons_;
   MachineSockets sockets_;
   EventHub events_;
   MachineState state_ = MachineState::kStopped;

@@ -4,6 +4,7 @@
 #include "base/io.h"
 #include "base/thread.h"
 #include "hypervisor/fake/fake_hypervisor.h"
+#include "hypervisor/state_capture.h"
 
 namespace cove {
 namespace {
@@ -93,6 +94,9 @@ class EchoGuest final : public FakeGuest {
  public:
   explicit EchoGuest(FakeGuestPorts ports) : ports_(std::move(ports)), thread_("guest", [this] { work(); }) {}
   ~EchoGuest() override { stop_.cancel(); }
+  void hold() override { FAIL() << "it is never handed over"; }
+  void go_on() override { hold(); }
+  void move_to(FakeGuestPorts) override { hold(); }
 
  private:
   void work() {
@@ -118,6 +122,70 @@ TEST_F(FakeMachineTest, RunsSoftwareInItsGuest) {
   std::array<char, 16> bytes{};
   EXPECT_EQ(::recv(agent.get(), bytes.data(), bytes.size(), MSG_DONTWAIT), 4);
   EXPECT_EQ(events_.back().kind, Kind::kEngineExited);
+}
+
+// Software that tells what is done to it, and greets at each port that it gets.
+class MovingGuest final : public FakeGuest {
+ public:
+  MovingGuest(FakeGuestPorts ports, std::string& story) : story_(story) { greet(std::move(ports)); }
+  ~MovingGuest() override { story_ += " over"; }
+  void hold() override { story_ += " held"; }
+  void go_on() override { story_ += " on"; }
+  void move_to(FakeGuestPorts ports) override {
+    story_ += " moved";
+    greet(std::move(ports));
+  }
+
+ private:
+  void greet(FakeGuestPorts ports) {
+    ports_ = std::move(ports);
+    EXPECT_EQ(::send(ports_.agent.get(), "hi", 2, MSG_NOSIGNAL), 2);
+  }
+  std::string& story_;
+  FakeGuestPorts ports_;
+};
+
+TEST_F(FakeMachineTest, SoftwareInItsGuestIsHandedOverWithIt) {
+  std::string story = "made";
+  FakeOptions options;
+  options.guest = [&](FakeGuestPorts ports) {
+    return std::make_unique<MovingGuest>(std::move(ports), story);
+  };
+  make(std::move(options));
+  ASSERT_TRUE(start());
+  const auto call = [this](auto&& function) {
+    bool done = false;
+    function([&done](const auto& result) { done = result.ok(); });
+    await([&done] { return done; });
+  };
+  DeviceState state;
+  call([&](auto done) { machine_->pause(done); });
+  call([&](auto done) {
+    machine_->states()->save_devices([&state, done](Result<DeviceState> saved) {
+      state = *saved;
+      done(Result<void>());
+    });
+  });
+  machine_->states()->stand_still();
+  machine_->states()->go_on();
+  machine_->states()->stand_still();
+  EXPECT_EQ(story, "made held on held");
+
+  auto memory = duplicate(machine_->states()->memory()->file());
+  ASSERT_TRUE(memory.ok());
+  auto next = hypervisor_->create(*loop_, machine_->spec(), MachineOrigin{std::move(*memory)});
+  ASSERT_TRUE(next.ok());
+  const UniqueFd agent = (*next)->take_agent();
+  call([&](auto done) { (*next)->start(done); });
+  call([&](auto done) { (*next)->states()->load_devices(state, done); });
+  call([&](auto done) { (*next)->resume(done); });
+  std::array<char, 16> bytes{};
+  EXPECT_EQ(::recv(agent.get(), bytes.data(), bytes.size(), MSG_DONTWAIT), 2);
+  call([&](auto done) { machine_->stop(StopMode::kForce, done); });
+  machine_.reset();
+  EXPECT_EQ(story, "made held on held moved");
+  call([&](auto done) { (*next)->stop(StopMode::kForce, done); });
+  EXPECT_EQ(story, "made held on held moved over");
 }
 
 TEST(FakeOptions, AreReadStrictly) {

@@ -167,12 +167,12 @@ void FakeStates::switch_disk(const std::string& device, const std::filesystem::p
 }
 
 void FakeStates::stand_still() {
-  stands_still_ = true;
+  if (std::exchange(stands_still_, true)) return;
   host_.stillness_changed();
 }
 
 void FakeStates::go_on() {
-  stands_still_ = false;
+  if (!std::exchange(stands_still_, false)) return;
   host_.stillness_changed();
 }
 
