@@ -14,9 +14,10 @@
 #include <unistd.h>
 
 #include <cstring>
-#include <filesystem>
+#include <set>
 
 #include "base/files.h"
+#include "base/strings.h"
 #include "base/unique_fd.h"
 
 namespace cove::agentd {
@@ -67,10 +68,14 @@ void set_up_loopback() {
   EXPECT_EQ(::ioctl(fd.get(), SIOCADDRT, &behind), 0);
 }
 
+// IPv4 routes as they are, and the IPv6 addresses without their flags: the kernel is still looking whether
+// anybody else has a new one.
 std::string settings() {
+  std::set<std::string> addresses;
+  const std::string table = read_file("/proc/self/net/if_inet6").value_or("(no addresses)");
+  for (const auto line : split(table, '\n')) addresses.emplace(line.substr(0, line.find(' ')));
   return read_file("/proc/self/net/route").value_or("(no routes)") +
-         read_file("/proc/self/net/if_inet6").value_or("(no addresses)") +
-         read_file("/proc/self/net/ipv6_route").value_or("(no routes)");
+         join({addresses.begin(), addresses.end()}, "\n");
 }
 
 // In the child: its exit status says whether all was as expected.
