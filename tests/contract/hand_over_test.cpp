@@ -9,6 +9,7 @@
 #include "base/io.h"
 #include "hypervisor/state_capture.h"
 #include "machine_fixture.h"
+#include "net/frame_channel.h"
 #include "test_machine.h"
 
 namespace cove {
@@ -224,6 +225,52 @@ TEST_P(HandOverContract, TheEnginesEndsAreHandedOutOnceAndHoldWhatIsUnread) {
   EXPECT_FALSE(peer_left(agent.get()));
   ends = {};
   EXPECT_TRUE(peer_left(agent.get()));
+}
+
+// The network's part, with the sockets that machines have: frames in the old socket, both ways, and in the
+// queue behind the gate.
+TEST(FrameHandOver, CarriesWhatIsInAMachinesSockets) {
+  const auto made = TestMachine::create(TestEngine::kFake);
+  ASSERT_TRUE(made.ok());
+  auto old = MachineSockets::create(made->spec);
+  auto fresh = MachineSockets::create(made->spec);
+  ASSERT_TRUE(old.ok() && fresh.ok());
+  FrameChannel channel({});
+  channel.attach({std::move(old->host.net), std::move(old->spare.net)});
+  const auto frame = [](int number, std::size_t bytes) {
+    std::string text = std::to_string(number) + ' ';
+    text.resize(bytes, 'x');
+    return text;
+  };
+  const auto send = [&](const std::string& text) {
+    channel.send({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+  };
+  int sent = 0;
+  while (!channel.wants_write()) send(frame(sent++, 60'000));
+  EXPECT_GE(sent, 4) << "a socket holds some large frames";
+  channel.close_gate();
+  send(frame(sent++, 100));
+  std::string first(65'536, '\0');
+  const ssize_t read = ::recv(old->engine.net.get(), first.data(), first.size(), 0);
+  ASSERT_EQ(read, 60'000);
+  for (const std::string text : {"up 1", "up 2"})
+    ASSERT_EQ(::send(old->engine.net.get(), text.data(), text.size(), 0), 4);
+
+  std::string up;
+  const auto swapped = channel.swap({std::move(fresh->host.net), std::move(fresh->spare.net)},
+                                    [&](FrameView view) { up.append(view.begin(), view.end()); });
+  ASSERT_TRUE(swapped.ok());
+  EXPECT_EQ(up, "up 1up 2");
+  channel.open_gate();
+  for (int number = 1; number < sent; ++number) {
+    std::string got(65'536, '\0');
+    const ssize_t count = ::recv(fresh->engine.net.get(), got.data(), got.size(), MSG_DONTWAIT);
+    ASSERT_GT(count, 0) << number;
+    got.resize(static_cast<std::size_t>(count));
+    EXPECT_TRUE(got == frame(number, number + 1 < sent ? 60'000 : 100)) << number;
+    channel.flush();
+  }
+  EXPECT_EQ(channel.counters().dropped_out, 0U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, HandOverContract,
