@@ -120,7 +120,7 @@ TEST(FsFreezer, freezes_each_and_thaws_in_the_other_order) {
 TEST(FsFreezer, thaws_by_itself_when_nobody_does_and_says_so_later) {
   FakeKernel kernel;
   FsFreezer freezer(kernel.calls());
-  ASSERT_TRUE(freezer.freeze({}, 20ms).ok());
+  ASSERT_TRUE(freezer.freeze({}, 500ms).ok());
   ASSERT_TRUE(kernel.wait_for("thaw /image").ok());  // the last one
   EXPECT_EQ(freezer.thaw().was, ThawReport::Was::kExpired);
   EXPECT_EQ(freezer.thaw().was, ThawReport::Was::kNotFrozen);
@@ -138,7 +138,7 @@ TEST(FsFreezer, a_deadline_during_the_freeze_leaves_nothing_frozen) {
     }
   };
   FsFreezer freezer(kernel.calls());
-  EXPECT_EQ(freezer.freeze({}, 20ms).error().code(), Code::kDeadlineExceeded);
+  EXPECT_EQ(freezer.freeze({}, 500ms).error().code(), Code::kDeadlineExceeded);
   EXPECT_EQ(kernel.all(), (Words{"sync", "freeze /image", "thaw /image", "freeze /pool", "thaw /pool"}));
 }
 
