@@ -42,7 +42,8 @@ class StateCapture {
   // kFailedPrecondition unless kPaused. The disks are at rest and flushed when it is done.
   virtual void save_devices(Done<DeviceState> done) = 0;
   // kPaused. Done when the engine has done what it had begun: what it has not read of its sockets by now it
-  // will not read before it runs again.
+  // will not read before it runs again, and what it held back for lack of room it has written as far as there
+  // was room. Before save_devices() in a hand-over.
   virtual void settle(Done<void> done) = 0;
   // Once, in a machine with a MachineOrigin. An error ends the machine.
   virtual void load_devices(DeviceState state, Done<void> done) = 0;

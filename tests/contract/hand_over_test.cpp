@@ -64,6 +64,7 @@ class HandOverContract : public ::testing::TestWithParam<HandOverSubject> {
   }
   static DeviceState save(MachineRun& run) {
     DeviceState state;
+    EXPECT_TRUE(run.call([&](Done<void> done) { run.machine().states()->settle(std::move(done)); }).ok());
     const auto saved = run.call([&](Done<void> done) {
       run.machine().states()->save_devices([&state, done = std::move(done)](Result<DeviceState> result) {
         if (!result.ok()) return done(std::move(result).error());

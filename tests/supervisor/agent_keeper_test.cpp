@@ -5,10 +5,12 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <list>
 
 #include "base/io.h"
 #include "base/loop_thread.h"
 #include "base/testing/patience.h"
+#include "base/thread.h"
 #include "recording_agent.h"
 
 namespace cove {
@@ -47,8 +49,9 @@ class Keeper {
     unplug();
     auto [host, guest] = make_socketpair(SOCK_STREAM).value();
     guests_.do_on_loop([this, fd = &guest] {
+      auto echo = [this](std::uint32_t, UniqueFd stream) { serve_echo(std::move(stream)); };
       link_ = AgentLink::create(std::move(*fd),
-                                {.role = AgentLink::Role::kGuest, .on_accept = {}, .on_state = {}})
+                                {.role = AgentLink::Role::kGuest, .on_accept = echo, .on_state = {}})
                   .value();
       registration_ = link_->attach(guests_.loop());
     });
@@ -57,9 +60,17 @@ class Keeper {
   void unplug() {
     keeper_.detach();
     guests_.do_on_loop([this] {
+      echoes_.clear();
       registration_.reset();
       link_.reset();
     });
+  }
+  // The guest changes to a fresh socket, whose other end goes to `host_moves`.
+  void move_guest(const std::function<void(UniqueFd)>& host_moves) {
+    auto [host, guest] = make_socketpair(SOCK_STREAM).value();
+    guests_.do_on_loop([&] { link_->hold(); });
+    host_moves(std::move(host));
+    guests_.do_on_loop([&] { link_->move_to(std::move(guest), {}); });
   }
   std::string evidence(std::string_view name) {
     for (const auto& state : facts_.all()) {
@@ -75,11 +86,27 @@ class Keeper {
   AgentNotes notes;
 
  private:
+  struct Echo {
+    UniqueFd stream;
+    Registration readable;
+  };
+  void serve_echo(UniqueFd stream) {
+    Echo& echo = echoes_.emplace_back();
+    echo.stream = std::move(stream);
+    echo.readable = guests_.loop().watch(echo.stream.get(), Ready::kRead, [&echo] {
+      char bytes[64];
+      const ssize_t count = ::recv(echo.stream.get(), bytes, sizeof bytes, MSG_DONTWAIT);
+      if (count <= 0) return echo.readable.reset();
+      EXPECT_EQ(::send(echo.stream.get(), bytes, static_cast<std::size_t>(count), MSG_NOSIGNAL), count);
+    });
+  }
+
   FactBoard facts_;
   LoopThread relay_;
   LoopThread guests_;
   std::unique_ptr<AgentLink> link_;
   Registration registration_;
+  std::list<Echo> echoes_;
   AgentKeeper keeper_;
 };
 
@@ -185,6 +212,61 @@ TEST(AgentKeeper, the_fake_backend_s_agent_is_told_nothing) {
   keeper->set_clock_soon();
   ASSERT_TRUE(keeper->reconnect(patient()).ok());
   EXPECT_EQ(keeper.notes.all(), (Words{"hello", "hello"}));
+}
+
+TEST(AgentKeeper, a_link_that_moves_is_the_same_link) {
+  Keeper keeper(fork_options());
+  keeper.arrive(Arrival::kBooted);
+  ASSERT_TRUE(keeper.wait(fact::kDisk).ok());
+  const auto before = keeper.notes.all();
+  const UniqueFd stream = keeper->channel().connect(patient(), 1024).value();
+  keeper->hold();
+  keeper.move_guest([&](UniqueFd fresh) { keeper->move_to(std::move(fresh), {}); });
+  // The agent answers on the other socket, to a stream that was opened before, and nobody greets it again.
+  ASSERT_TRUE(write_all(patient(), stream.get(), "ping").ok());
+  char pong[4];
+  ASSERT_TRUE(read_exact(patient(), stream.get(), pong).ok());
+  EXPECT_EQ(std::string_view(pong, sizeof pong), "ping");
+  keeper->hold();
+  ASSERT_TRUE(write_all(patient(), stream.get(), "held").ok());
+  keeper->go_on({});
+  ASSERT_TRUE(read_exact(patient(), stream.get(), pong).ok());
+  EXPECT_EQ(std::string_view(pong, sizeof pong), "held");
+  EXPECT_EQ(keeper->link_counters()->epochs, 1U);
+  EXPECT_EQ(keeper.notes.all(), before);
+}
+
+TEST(AgentKeeper, whoever_has_a_stream_or_waits_for_one_is_told_that_the_machine_is_gone) {
+  Keeper keeper(fork_options());
+  keeper.arrive(Arrival::kBooted);
+  ASSERT_TRUE(keeper.wait(fact::kDisk).ok());
+  const UniqueFd stream = keeper->channel().connect(patient(), 1024).value();
+  // The socket's other end stays open, as the supervisor keeps a duplicate of the engine's.
+  keeper->detach();
+  char byte = 0;
+  const auto end = read_some(patient(), stream.get(), {&byte, 1});
+  EXPECT_TRUE(!end.ok() || *end == 0);
+
+  auto [host, guest] = make_socketpair(SOCK_STREAM).value();
+  keeper->attach(std::move(host), Arrival::kBooted);
+  keeper->hold();  // when it returns, there is a link
+  keeper->go_on({});
+  Thread waiter("waiter", [&] {
+    const auto refused = keeper->reconnect(patient());
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().code(), Code::kUnavailable);
+  });
+  keeper->detach();
+  waiter.join();
+}
+
+TEST(AgentKeeper, the_hold_of_no_link_is_nothing) {
+  Keeper keeper(fork_options());
+  keeper->hold();
+  keeper->move_to({}, "x");
+  keeper->go_on("x");
+  keeper.arrive(Arrival::kBooted);
+  EXPECT_TRUE(keeper.wait(fact::kDisk).ok());
 }
 
 TEST(AgentKeeper, the_clock_is_set_when_asked_for) {

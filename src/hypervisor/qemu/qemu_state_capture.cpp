@@ -124,21 +124,15 @@ void QemuStateCapture::save_devices(Done<DeviceState> done) {
   if (!refused && !file.ok()) refused = file.error();
   if (refused) return loop_.post([done = std::move(done), error = *refused] { done(error); });
   const auto fd = std::make_shared<UniqueFd>(std::move(*file));
-  // QEMU's loop turns once more first: a port whose socket had room again writes what it held back before it
-  // is saved, and not after.
-  engine_->qmp.execute("query-status", {}, [this, fd, done = std::move(done)](Result<Json> rests) mutable {
-    if (!rests.ok()) return done(std::move(rests).error().context("saving the devices"));
-    // QEMU's working directory and name space are ours, so it may open what is ours.
-    const std::string name = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(fd->get());
-    engine_->qmp.execute("xen-save-devices-state", Json::object({{"filename", name}}),
-                         [this, fd, done = std::move(done)](Result<Json> saved) mutable {
-                           if (!saved.ok())
-                             return done(std::move(saved).error().context("saving the devices"));
-                           auto blob = read_to_end({}, fd->get(), kMaxDeviceBytes);
-                           if (!blob.ok()) return done(std::move(blob).error().context("saving the devices"));
-                           save_video(std::move(blob).value(), std::move(done));
-                         });
-  });
+  // QEMU's working directory and name space are ours, so it may open what is ours.
+  const std::string name = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(fd->get());
+  engine_->qmp.execute("xen-save-devices-state", Json::object({{"filename", name}}),
+                       [this, fd, done = std::move(done)](Result<Json> saved) mutable {
+                         if (!saved.ok()) return done(std::move(saved).error().context("saving the devices"));
+                         auto blob = read_to_end({}, fd->get(), kMaxDeviceBytes);
+                         if (!blob.ok()) return done(std::move(blob).error().context("saving the devices"));
+                         save_video(std::move(blob).value(), std::move(done));
+                       });
 }
 
 void QemuStateCapture::save_video(std::string blob, Done<DeviceState> done) {
