@@ -8,13 +8,13 @@ namespace cove {
 namespace {
 
 constexpr std::array kTable{
-    &kUpCommand,         &kExecCommand,       &kShellCommand,      &kCpCommand,        &kListCommand,
-    &kStatusCommand,     &kIpCommand,         &kLogsCommand,       &kWaitCommand,      &kInstallCommand,
-    &kRunCommand,        &kConsoleCommand,    &kPauseCommand,      &kResumeCommand,    &kSuspendCommand,
-    &kStopCommand,       &kRestartCommand,    &kDeleteCommand,     &kSetCommand,       &kVmListCommand,
-    &kVmRenameCommand,   &kVmSetCommand,      &kVmDeleteCommand,   &kImageListCommand, &kImageBuildCommand,
-    &kImageRmCommand,    &kDoctorHostCommand, &kScriptTestCommand, &kVersionCommand,   &kHelpCommand,
-    &kCompletionCommand, &kCompleteCommand,
+    &kUpCommand,        &kExecCommand,       &kShellCommand,      &kCpCommand,         &kListCommand,
+    &kStatusCommand,    &kIpCommand,         &kLogsCommand,       &kWaitCommand,       &kInstallCommand,
+    &kRunCommand,       &kConsoleCommand,    &kPauseCommand,      &kResumeCommand,     &kSuspendCommand,
+    &kStopCommand,      &kRestartCommand,    &kForkCommand,       &kCloneCommand,      &kDeleteCommand,
+    &kSetCommand,       &kVmListCommand,     &kVmRenameCommand,   &kVmSetCommand,      &kVmDeleteCommand,
+    &kImageListCommand, &kImageBuildCommand, &kImageRmCommand,    &kDoctorHostCommand, &kScriptTestCommand,
+    &kVersionCommand,   &kHelpCommand,       &kCompletionCommand, &kCompleteCommand,
 };
 
 constexpr std::array<FlagSpec, 6> kCommonFlags{{

@@ -1,6 +1,10 @@
 #include "disk/disk_nodes.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 
 #include "base/files.h"
 #include "model/object_id.h"
@@ -34,6 +38,16 @@ Result<std::string> DiskNodes::create_overlay(const DiskImage& base, std::uint64
   std::string id = new_object_id();
   COVE_TRY(base.overlay_at(folder_ / id, bytes));
   return id;
+}
+
+Result<void> DiskNodes::add_overlay(std::string_view below, std::string_view id, std::uint64_t bytes) const {
+  const auto path = COVE_TRY(path_of(id));
+  const auto disk = COVE_TRY(open(below));
+  const auto room = std::max(bytes, COVE_TRY(disk.info()).virtual_bytes);
+  COVE_TRY(disk.overlay_at(path, room));
+  const auto fd = COVE_TRY(open_file(path, O_RDONLY));
+  if (::fdatasync(fd.get()) != 0) return Error::from_errno(errno, path.string());
+  return sync_directory(folder_);
 }
 
 Result<void> DiskNodes::remove(std::string_view id) const {

@@ -26,6 +26,9 @@ class DiskNodes {
   Result<DiskImage> open(std::string_view id) const;
   // A new overlay over `base` (an image's disk or another node) with `bytes` of room; returns its id.
   Result<std::string> create_overlay(const DiskImage& base, std::uint64_t bytes) const;
+  // A new overlay named `id` over node `below`, on disk when it returns; with at least `bytes` of room, and
+  // as much as that has. The caller has spoken for the id.
+  Result<void> add_overlay(std::string_view below, std::string_view id, std::uint64_t bytes) const;
   // A missing node is fine. kFailedPrecondition if another node has it as backing file.
   Result<void> remove(std::string_view id) const;
   Result<std::vector<std::string>> list() const;  // ids, sorted

@@ -137,6 +137,7 @@ Result<VmConfig> VmConfig::from_json(const Json& json) {
   COVE_TRY(reader.text("rootDisk", config.root_disk));
   COVE_TRY(reader.text("machineType", config.machine_type));
   COVE_TRY(reader.text("createdAt", config.created_at));
+  config.new_identity = reader.take("newIdentity").as_bool();
   config.user = COVE_TRY(user_from(reader.take("user")));
   const Json forwards = reader.take("forwards");
   if (forwards.items().size() > kMaxListed) return wrong("forwards", "too many");
@@ -162,6 +163,7 @@ Json VmConfig::to_json() const {
                             {"rootDisk", root_disk},
                             {"machineType", machine_type},
                             {"createdAt", created_at}});
+  if (new_identity) json.set("newIdentity", true);
   if (!user.name.empty()) {
     Json keys = Json::array();
     for (const auto& key : user.ssh_keys) keys.push_back(key);

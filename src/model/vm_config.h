@@ -57,7 +57,8 @@ struct VmConfig {
   std::string machine_type;  // versioned, e.g. "pc-q35-7.2"; pinned at the first start; empty before
   UserConfig user;
   std::vector<PortForward> forwards;
-  std::string created_at;         // RFC 3339 UTC
+  std::string created_at;     // RFC 3339 UTC
+  bool new_identity = false;  // key newIdentity: its disk is another VM's; the guest is to be told who it is
   Json unknown = Json::object();  // members this version does not know
 
   // kInvalidArgument names the member. kFailedPrecondition: written by a newer cove.

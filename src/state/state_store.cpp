@@ -127,7 +127,10 @@ Result<void> StateStore::check(const StateManifest& state) const {
   if (!state.memory) return {};
   const auto index = COVE_TRY(page_index(state));
   const auto lacks = [&state](const Error& error) { return damaged_state(state.id, error.message()); };
-  if (auto full = check_length(full_layer(state.memory->layer), state.memory->bytes); !full.ok())
+  const auto& layer = state.memory->layer;
+  const auto full = check_length(full_layer(layer), state.memory->bytes);
+  // A state that is to be forked at once may have its memory only where engines run on it.
+  if (!full.ok() && !check_length(hot_layer_path(layer), state.memory->bytes).ok())
     return lacks(full.error());
   const auto lengths = layer_lengths(index);
   for (std::size_t i = 0; i < index.layers.size(); ++i) {

@@ -142,9 +142,6 @@ Result<void> VmRegistry::sweep_locked() const {
     }
     referenced.insert(config->root_disk);
   }
-  for (const auto& id : COVE_TRY(list_directory(home_.disk_nodes()))) {
-    if (!referenced.contains(id)) COVE_TRY(remove_tree(home_.disk_node(id)));
-  }
   return {};
 }
 

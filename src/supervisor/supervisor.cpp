@@ -150,7 +150,9 @@ void Supervisor::stop_in_order(const char* why) {
 }
 
 Result<void> Supervisor::wire(Machine& machine, Arrival arrival) {
-  channels_->wire(machine, arrival);
+  // A clone's guest has to be told who it is, as a fork's.
+  const bool due = arrival == Arrival::kBooted && config_.new_identity;
+  channels_->wire(machine, due ? Arrival::kForked : arrival);
   step("machine made");
   return {};
 }

@@ -92,6 +92,7 @@ class Supervisor final : private VmPower::Surroundings {
   Result<void> keep_aside(const SuspendRecord& record);
   GreetingOptions make_greeting() const;
   void make_keeper();
+  void agent_appeared();
   void start_machine();
   void start_failed(Result<void> why);
   Result<void> start_network(const MachineSpec& spec);

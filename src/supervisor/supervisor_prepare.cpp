@@ -54,7 +54,7 @@ Result<void> Supervisor::prepare() {
   };
   console_ = COVE_TRY(ConsoleHub::create(relay_->loop(), directory.serial_log(), std::move(handlers)));
   agent_ = std::make_unique<AgentKeeper>(relay_->loop(), parts_.make_agent, std::move(greeting), *facts_,
-                                         [this] { loop_->post([this] { power_->agent_appeared(); }); });
+                                         [this] { loop_->post([this] { agent_appeared(); }); });
   VmPower::Surroundings& surroundings = *this;
   power_ = std::make_unique<VmPower>(*loop_, parts_.hypervisor, spec, surroundings);
   channels_ = std::make_unique<MachineChannels>(*console_, *agent_, network_.get());
@@ -124,18 +124,30 @@ Result<void> Supervisor::keep_aside(const SuspendRecord& record) {
   return directory.clear_suspend();
 }
 
+void Supervisor::agent_appeared() {
+  power_->agent_appeared();
+  if (!config_.new_identity) return;
+  config_.new_identity = false;
+  const auto told = [this]() -> Result<void> {
+    auto config = COVE_TRY(options_.directory.load_config());
+    config.new_identity = false;
+    return options_.directory.save_config(config);
+  }();
+  if (!told.ok()) log_warn("the identity will be told again", {{"reason", told.error().message()}});
+}
+
 GreetingOptions Supervisor::make_greeting() const {
   GreetingOptions greeting;
   greeting.hostname = name().str();
   greeting.user = config_.user;
   greeting.guest_address = guest_address_;
   greeting.depth = parts_.greeting;
-  if (return_ == nullptr) return greeting;
-  greeting.facts_at_save = return_->facts_at_save();
-  if (return_->record().origin != SuspendRecord::Origin::kFork) return greeting;
+  if (return_ != nullptr) greeting.facts_at_save = return_->facts_at_save();
+  const bool forked = return_ != nullptr && return_->record().origin == SuspendRecord::Origin::kFork;
+  if (!forked && !config_.new_identity) return greeting;
   greeting.machine_id = config_.machine_id;
-  greeting.old_mac = return_->saved_mac();
-  greeting.mac = config_.mac;
+  if (forked) greeting.old_mac = return_->saved_mac();
+  if (forked) greeting.mac = config_.mac;
   greeting.make_host_keys = make_ssh_host_keys;
   return greeting;
 }

@@ -1,8 +1,6 @@
 #include "supervisor/vm_holdings.h"
 
-#include <fcntl.h>
 #include <sys/file.h>
-#include <unistd.h>
 
 #include <cerrno>
 
@@ -56,13 +54,9 @@ Result<std::filesystem::path> VmHoldings::disk_path(const std::string& node) con
 
 Result<void> VmHoldings::make_overlay(const std::string& node, const std::string& overlay,
                                       std::uint64_t bytes) const {
-  const auto path = COVE_TRY(disk_path(overlay));
-  const auto below = COVE_TRY(DiskNodes(directory_.home().root()).open(node));
-  const auto room = std::max(bytes, COVE_TRY(below.info()).virtual_bytes);
-  COVE_TRY(below.overlay_at(path, room).context("making the disk's next layer"));
-  const auto fd = COVE_TRY(open_file(path, O_RDONLY));
-  if (::fdatasync(fd.get()) != 0) return Error::from_errno(errno, path.string());
-  return sync_directory(path.parent_path());
+  return DiskNodes(directory_.home().root())
+      .add_overlay(node, overlay, bytes)
+      .context("making the disk's next layer");
 }
 
 Result<void> VmHoldings::make_base_durable(Progress& progress) const {

@@ -12,6 +12,8 @@ extern const CommandSpec kConsoleCommand;
 extern const CommandSpec kPauseCommand;
 extern const CommandSpec kResumeCommand;
 extern const CommandSpec kSuspendCommand;
+extern const CommandSpec kForkCommand;
+extern const CommandSpec kCloneCommand;
 extern const CommandSpec kStopCommand;
 extern const CommandSpec kRestartCommand;
 extern const CommandSpec kDeleteCommand;
