@@ -17,7 +17,7 @@ constexpr auto kJournalLimit = std::chrono::seconds(30);
 constexpr auto kLeaseLimit = std::chrono::seconds(30);
 constexpr auto kKeyLimit = std::chrono::minutes(10);
 
-Result<void> run_tool(const OpContext& ctx, std::vector<std::string> argv) {
+Result<void> run_quietly(const OpContext& ctx, std::vector<std::string> argv) {
   SpawnOptions options;
   options.argv = std::move(argv);
   options.environment = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"};
@@ -30,14 +30,14 @@ Result<void> run_tool(const OpContext& ctx, std::vector<std::string> argv) {
 // the present one, and would show nothing. Its clients keep their connections over its restart.
 Result<void> move_journal(const OpContext& ctx) {
   if (!path_exists("/run/systemd/system")) return {};
-  return run_tool(ctx, {"systemctl", "try-restart", "systemd-journald.service"});
+  return run_quietly(ctx, {"systemctl", "try-restart", "systemd-journald.service"});
 }
 
 // systemd-networkd keeps a file for each interface that has a lease.
 Result<void> renew_lease(const OpContext& ctx, const std::string& interface) {
   const std::filesystem::path leases = "/run/systemd/netif/leases";
   if (!path_exists(leases / std::to_string(::if_nametoindex(interface.c_str())))) return {};
-  return run_tool(ctx, {"networkctl", "renew", interface});
+  return run_quietly(ctx, {"networkctl", "renew", interface});
 }
 
 void note(const char* what, const Result<void>& outcome) {

@@ -17,9 +17,9 @@ constexpr const char* kId = "0123456789abcdef0123456789abcdef";
 const std::vector<HostKey> kKeys = {{"ssh_host_ed25519_key", "secret one\n", "open one\n"},
                                     {"ssh_host_ecdsa_key", "secret two\n", "open two\n"}};
 
-class Identity : public ::testing::Test {
+class IdentityFiles : public ::testing::Test {
  protected:
-  Identity() : temp_(TempDir::create("/tmp", "cove-identity").value()), root_(temp_.path()) {
+  IdentityFiles() : temp_(TempDir::create("/tmp", "cove-identity").value()), root_(temp_.path()) {
     make_directories(root_ / "etc").value();
   }
   void put(const std::string& path, std::string_view text) {
@@ -37,7 +37,7 @@ class Identity : public ::testing::Test {
   std::filesystem::path root_;
 };
 
-TEST_F(Identity, a_machine_id_is_written_once) {
+TEST_F(IdentityFiles, a_machine_id_is_written_once) {
   put("etc/machine-id", "");
   EXPECT_EQ(set_machine_id(root_, kId).value(), Change::kDone);
   EXPECT_EQ(text("etc/machine-id"), std::string(kId) + "\n");
@@ -47,7 +47,7 @@ TEST_F(Identity, a_machine_id_is_written_once) {
   EXPECT_EQ(names("etc"), std::vector<std::string>{"machine-id"});  // nothing is left over
 }
 
-TEST_F(Identity, dbus_has_a_copy_only_where_it_is_a_file) {
+TEST_F(IdentityFiles, dbus_has_a_copy_only_where_it_is_a_file) {
   put("var/lib/dbus/machine-id", "old\n");
   ASSERT_TRUE(set_machine_id(root_, kId).ok());
   EXPECT_EQ(text("var/lib/dbus/machine-id"), std::string(kId) + "\n");
@@ -57,7 +57,7 @@ TEST_F(Identity, dbus_has_a_copy_only_where_it_is_a_file) {
   EXPECT_TRUE(std::filesystem::is_symlink(root_ / "var/lib/dbus/machine-id"));
 }
 
-TEST_F(Identity, nonsense_is_refused_before_anything_is_written) {
+TEST_F(IdentityFiles, nonsense_is_refused_before_anything_is_written) {
   for (const std::string id :
        {"", "0123", "0123456789ABCDEF0123456789abcdef", "0123456789abcdef0123456789abcde\n"}) {
     EXPECT_EQ(set_machine_id(root_, id).error().code(), Code::kInvalidArgument) << id;
@@ -68,7 +68,7 @@ TEST_F(Identity, nonsense_is_refused_before_anything_is_written) {
   EXPECT_TRUE(names("etc").empty());
 }
 
-TEST_F(Identity, a_name_goes_into_hostname_and_one_line_of_hosts) {
+TEST_F(IdentityFiles, a_name_goes_into_hostname_and_one_line_of_hosts) {
   put("etc/hosts", "127.0.0.1 localhost\n127.0.1.1\told\n192.0.2.1 other\n");
   EXPECT_EQ(name_host(root_, "new").value(), Change::kDone);
   EXPECT_EQ(text("etc/hostname"), "new\n");
@@ -76,7 +76,7 @@ TEST_F(Identity, a_name_goes_into_hostname_and_one_line_of_hosts) {
   EXPECT_EQ(name_host(root_, "new").value(), Change::kNone);
 }
 
-TEST_F(Identity, host_keys_are_written_with_their_modes_and_others_stay_or_go) {
+TEST_F(IdentityFiles, host_keys_are_written_with_their_modes_and_others_stay_or_go) {
   put("etc/ssh/ssh_host_rsa_key", "rsa");
   put("etc/ssh/ssh_host_rsa_key.pub", "rsa");
   put("etc/ssh/ssh_host_ed25519_key", "parent's");
@@ -94,7 +94,7 @@ TEST_F(Identity, host_keys_are_written_with_their_modes_and_others_stay_or_go) {
                                       "ssh_host_ed25519_key.pub", "sshd_config"}));
 }
 
-TEST_F(Identity, host_keys_go_nowhere_else) {
+TEST_F(IdentityFiles, host_keys_go_nowhere_else) {
   EXPECT_EQ(put_host_keys(root_, kKeys, OtherKeys::kKeep).error().code(), Code::kNotFound);
   put("etc/ssh/ssh_host_rsa_key", "rsa");
   for (const std::string name :
@@ -107,7 +107,7 @@ TEST_F(Identity, host_keys_go_nowhere_else) {
   EXPECT_EQ(names("etc/ssh"), std::vector<std::string>{"ssh_host_rsa_key"});
 }
 
-TEST_F(Identity, an_rsa_key_is_made_in_place) {
+TEST_F(IdentityFiles, an_rsa_key_is_made_in_place) {
   put("etc/ssh/sshd_config", "");
   put("etc/hostname", "web\n");
   ASSERT_TRUE(make_rsa_host_key({}, root_).ok());
@@ -117,7 +117,7 @@ TEST_F(Identity, an_rsa_key_is_made_in_place) {
   EXPECT_EQ(names("etc/ssh").size(), 3U);
 }
 
-TEST_F(Identity, sshd_is_told_only_if_the_process_is_one) {
+TEST_F(IdentityFiles, sshd_is_told_only_if_the_process_is_one) {
   EXPECT_EQ(tell_sshd(root_).value(), Change::kNone);
   SpawnOptions options;
   options.argv = {"sleep", "100"};
