@@ -30,6 +30,7 @@ constexpr Verb kVerbs[] = {
     {kRestart, "restart", "stop", "", kUp | kHeld, kOwn, kCompletes, kLine, "Restarts the guest: by asking it, else by a reset."},
     {kSuspend, "suspend", "", "", kUp | kHeld, minutes(60), kCompletes, kLine, "Saves the VM's state and ends it; its next run goes on from there."},
     {kSnapshot, "snapshot", "snapshot", "snapshot", kAnyState, minutes(60), kCompletes, kLine, "Saves, lists, deletes states by name; the guest goes on."},
+    {kDiskSnapshot, "disk-snapshot", "disk_snapshot", "disk-snapshot", kUp | kHeld, minutes(60), kCompletes, kLine, "Saves the disks of now by name; the guest goes on."},
     {kForkBase, "fork-base", "", "", kUp | kHeld, minutes(5), kCompletes, kLine, "Saves a state that others may go on from while this VM runs."},
     {kNetworkInfo, "network-info", "", "", kAnyState, seconds(10), kCancels, kLine, "Address, MAC and mode of the guest's network."},
     {kPortForward, "port-forward", "port_forward", "port-forward", kAnyState, seconds(10), kCompletes, kLine, "Starts, stops, lists TCP ports of the host that lead into the guest."},

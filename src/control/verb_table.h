@@ -26,6 +26,7 @@ enum class VerbId : std::uint8_t {
   kRestart,
   kSuspend,
   kSnapshot,
+  kDiskSnapshot,
   kForkBase,
   kNetworkInfo,
   kPortForward,

@@ -77,6 +77,7 @@ Result<ControlResponse> CommandExecutor::dispatch(const OpContext& ctx, const Ve
       return power(ctx, verb, request);
     case VerbId::kSuspend:
     case VerbId::kSnapshot:
+    case VerbId::kDiskSnapshot:
     case VerbId::kForkBase:
       return serve_state_verb(supervisor_, verb, request);
     case VerbId::kNetworkInfo:

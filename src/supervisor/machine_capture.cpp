@@ -104,6 +104,10 @@ Result<void> MachineCapture::read_devices() {
       done({});
     });
   }));
+  return read_nvram();
+}
+
+Result<void> MachineCapture::read_nvram() {
   if (captured_->spec.boot.mode != BootMode::kUefi) return {};
   captured_->nvram = COVE_TRY(read_file(captured_->spec.boot.firmware_vars, kMaxNvramBytes));
   return {};
@@ -118,12 +122,34 @@ Result<Captured> MachineCapture::take(const Onward& onward, const TakePages& tak
     taken = captured_->mapping == GuestMemory::Mapping::kPrivate ? in_place(onward, take_pages)
                                                                  : hand_over(onward);
   }
-  const auto released = on_loop([this]() -> Result<void> {
+  const auto released = release();
+  return finish(taken.ok() ? released : taken);
+}
+
+Result<void> MachineCapture::release() {
+  return on_loop([this]() -> Result<void> {
     parts_.power.release();
     return {};
   });
-  if (taken.ok()) taken = released;
-  return finish(std::move(taken));
+}
+
+Result<Captured> MachineCapture::take_disks(const Onward& onward) {
+  COVE_TRY(begin(std::nullopt));
+  const auto taken = [&]() -> Result<void> {
+    COVE_TRY(look());
+    COVE_TRY(stand());
+    parts_.step("the guest stands still");
+    auto switched = on_machine([onward](Machine& machine, Done<void> done) {
+      machine.states()->switch_disk(onward.device, onward.overlay, std::move(done));
+    });
+    if (switched.ok()) switched = read_nvram();
+    const auto running = let_run();
+    end_stillness();
+    COVE_TRY(switched);
+    return running;
+  }();
+  const auto released = release();
+  return finish(taken.ok() ? released : taken);
 }
 
 Result<void> MachineCapture::in_place(const Onward& onward, const TakePages& take_pages) {

@@ -56,6 +56,8 @@ class MachineCapture {
   // The state of now; the guest goes on (or stays paused, if it was). An error leaves it as it was, on the
   // disk it had. kFailedPrecondition unless it runs or is paused.
   Result<Captured> take(const Onward& onward, const TakePages& take_pages);
+  // The disks of now alone; the guest stands still for a moment.
+  Result<Captured> take_disks(const Onward& onward);
   // The state of now; the guest stands still, shown as kSaving, until end_hold().
   Result<Captured> take_and_hold(const TakePages& take_pages);
   // After take_and_hold(): kGone ends the engine, its state being safe; kGoesOn lets it run on as before.
@@ -72,6 +74,8 @@ class MachineCapture {
   Result<void> let_run();
   Result<void> look();
   Result<void> read_devices();
+  Result<void> read_nvram();
+  Result<void> release();
   Result<void> in_place(const Onward& onward, const TakePages& take_pages);
   Result<void> hand_over(const Onward& onward);
   void return_to_old_engine();

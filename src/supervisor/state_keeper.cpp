@@ -47,6 +47,7 @@ struct StateKeeper::Draft {
   std::optional<PageLayerWriter> pages{};
   std::uint64_t changed_bytes = 0;
   bool root_named = false;  // config.json names the overlay
+  DiskQuiet quiet = DiskQuiet::kCrashConsistent;
 };
 
 class StateKeeper::Turn {
@@ -79,13 +80,14 @@ Result<SavedState> StateKeeper::save_in_turn(const SaveRequest& request, Progres
   COVE_TRY(prepare(request, draft));
   progress.step("saving the state");
   auto captured = capture(request, draft);
+  if (request.was_quiet) draft.quiet = request.was_quiet();
   if (!captured.ok()) {
     undo(request, draft);
     return std::move(captured).error();
   }
   parts_.step("captured");
   auto stored = [&]() -> Result<SavedState> {
-    COVE_TRY(keep_base(*captured, draft));
+    COVE_TRY(keep_base(request, *captured, draft));
     const auto state = COVE_TRY(write_state(request, draft, *captured, progress));
     COVE_TRY(commit(request, draft, state));
     return SavedState{state.id, captured->stood_still, draft.changed_bytes};
@@ -108,7 +110,7 @@ Result<SavedState> StateKeeper::save_in_turn(const SaveRequest& request, Progres
 Result<void> StateKeeper::prepare(const SaveRequest& request, Draft& draft) {
   VmHoldings& holdings = parts_.holdings;
   const auto tree = COVE_TRY(holdings.directory().load_snapshots());
-  if (request.kind == SaveRequest::Kind::kSnapshot && tree.find(request.name) != nullptr) {
+  if (!request.name.empty() && tree.find(request.name) != nullptr) {
     const auto& vm = holdings.directory().name().str();
     return Error(Code::kAlreadyExists, "vm \"" + vm + "\" has a snapshot named \"" + request.name + "\"")
         .hint("choose another name, or delete that one: cove snapshot delete " + request.name + " -vm " + vm);
@@ -157,6 +159,7 @@ Result<Captured> StateKeeper::capture(const SaveRequest& request, Draft& draft) 
   const MachineCapture::Onward onward{.device = std::string(kRootDevice),
                                       .overlay = COVE_TRY(parts_.holdings.disk_path(draft.overlay)),
                                       .frozen_memory = hot_layer_path(draft.new_base)};
+  if (request.kind == SaveRequest::Kind::kDisk) return parts_.capture.take_disks(onward);
   return parts_.capture.take(onward, take);
 }
 
@@ -183,7 +186,7 @@ Result<void> StateKeeper::take_pages(GuestMemory& memory, Draft& draft) {
 // --- afterwards ---
 
 // The guest has another disk now, and a memory that was frozen is its base.
-Result<void> StateKeeper::keep_base(Captured& captured, const Draft& draft) {
+Result<void> StateKeeper::keep_base(const SaveRequest& request, Captured& captured, const Draft& draft) {
   VmHoldings& holdings = parts_.holdings;
   if (draft.root_named) {
     holdings.set_root_disk(draft.overlay);
@@ -194,16 +197,33 @@ Result<void> StateKeeper::keep_base(Captured& captured, const Draft& draft) {
       done({});
     }));
   }
-  if (captured.mapping == GuestMemory::Mapping::kPrivate) return {};
+  const bool frozen =
+      captured.mapping == GuestMemory::Mapping::kShared && request.kind != SaveRequest::Kind::kDisk;
+  if (!frozen) return {};
   return holdings.set_base(draft.new_base, std::move(captured.memory));
 }
 
-Result<StateManifest> StateKeeper::write_state(const SaveRequest& request, Draft& draft,
-                                               const Captured& captured, Progress& progress) {
+Result<StateManifest> StateKeeper::describe(const SaveRequest& request, const Draft& draft) const {
+  const VmDirectory& directory = parts_.holdings.directory();
+  const auto config = COVE_TRY(directory.load_config());
+  Json facts = Json::array();
+  for (const auto& name : parts_.facts_met()) facts.push_back(name);
+  return StateManifest{.id = draft.state,
+                       .kind = request.kind == SaveRequest::Kind::kDisk ? StateKind::kDisk : StateKind::kFull,
+                       .vm = directory.name().str(),
+                       .created_at = format_rfc3339(std::chrono::system_clock::now()),
+                       .cove = parts_.cove_version,
+                       .engine = parts_.engine,
+                       .quiet = draft.quiet,
+                       .disks = {{std::string(kRootDevice), draft.node}},
+                       .guest = Json::object({{"config", config.to_json()}, {"facts", facts}})};
+}
+
+Result<PageIndex> StateKeeper::write_memory(const SaveRequest& request, Draft& draft,
+                                            const Captured& captured, Progress& progress) {
   const VmHoldings& holdings = parts_.holdings;
   if (request.kind != SaveRequest::Kind::kForkBase) {
-    const bool durable = path_exists(holdings.store().full_layer(holdings.base()->id));
-    if (!durable)
+    if (!path_exists(holdings.store().full_layer(holdings.base()->id)))
       COVE_TRY(check_room(holdings.directory().home().root(), allocated(holdings.base()->file.get())));
     progress.step("writing the memory");
     COVE_TRY(holdings.make_base_durable(progress));
@@ -212,29 +232,28 @@ Result<StateManifest> StateKeeper::write_state(const SaveRequest& request, Draft
   PageIndex index{.memory_bytes = captured.spec.memory_bytes};
   if (draft.pages) index = COVE_TRY(draft.pages->finish());
   parts_.step("pages durable");
-  const VmDirectory& directory = holdings.directory();
-  const auto config = COVE_TRY(directory.load_config());
-  Json facts = Json::array();
-  for (const auto& name : parts_.facts_met()) facts.push_back(name);
-  StateManifest state{.id = draft.state,
-                      .kind = StateKind::kFull,
-                      .vm = directory.name().str(),
-                      .created_at = format_rfc3339(std::chrono::system_clock::now()),
-                      .cove = parts_.cove_version,
-                      .engine = parts_.engine,
-                      .machine = captured.spec,
-                      .memory = StateMemory{holdings.base()->id, captured.spec.memory_bytes},
-                      .disks = {{std::string(kRootDevice), draft.node}},
-                      .guest = Json::object({{"config", config.to_json()}, {"facts", facts}})};
+  return index;
+}
+
+Result<StateManifest> StateKeeper::write_state(const SaveRequest& request, Draft& draft,
+                                               const Captured& captured, Progress& progress) {
+  VmHoldings& holdings = parts_.holdings;
+  auto state = COVE_TRY(describe(request, draft));
   auto files = COVE_TRY(holdings.store().begin(draft.state));
-  COVE_TRY(files.add_file(kDeviceStateFile, captured.devices.blob));
-  COVE_TRY(files.add_file(kVideoFile, encode_video(captured.devices.video)));
-  COVE_TRY(files.add_file(kPageIndexFile, encode_page_index(index)));
   if (!captured.nvram.empty()) COVE_TRY(files.add_file(kNvramFile, captured.nvram));
+  std::optional<PageIndex> index;
+  if (state.kind == StateKind::kFull) {
+    index = COVE_TRY(write_memory(request, draft, captured, progress));
+    state.machine = captured.spec;
+    state.memory = StateMemory{holdings.base()->id, captured.spec.memory_bytes};
+    COVE_TRY(files.add_file(kDeviceStateFile, captured.devices.blob));
+    COVE_TRY(files.add_file(kVideoFile, encode_video(captured.devices.video)));
+    COVE_TRY(files.add_file(kPageIndexFile, encode_page_index(*index)));
+  }
   parts_.step("files written");
   state = COVE_TRY(files.commit(std::move(state)));
   parts_.step("state written");
-  parts_.holdings.set_last(state.id, std::move(index));
+  if (index) holdings.set_last(state.id, std::move(*index));
   return state;
 }
 
@@ -245,7 +264,7 @@ Result<void> StateKeeper::commit(const SaveRequest& request, const Draft& draft,
   auto tree = COVE_TRY(holdings.directory().load_snapshots());
   COVE_TRY(tree.add({.name = request.name,
                      .state = state.id,
-                     .kind = SnapshotKind::kFull,
+                     .kind = state.kind == StateKind::kDisk ? SnapshotKind::kDisk : SnapshotKind::kFull,
                      .created_at = state.created_at,
                      .description = request.description}));
   COVE_TRY(holdings.directory().save_snapshots(tree));

@@ -16,11 +16,15 @@ struct SaveRequest {
   enum class Kind : std::uint8_t {
     kSnapshot,  // named; the guest goes on
     kSuspend,   // the VM ends, and its next run goes on from it
+    kDisk,      // named, the disks alone; the guest goes on
     kForkBase,  // others go on from it; not on disk when it returns, and kept only until the next one
   };
   Kind kind = Kind::kSnapshot;
-  std::string name{};  // kSnapshot: a VmName
+  std::string name{};  // kSnapshot, kDisk: a VmName
   std::string description{};
+  // Called once the guest's part is over, also after a failure: whether its file systems were at rest all the
+  // time. Empty: they were not.
+  std::function<DiskQuiet()> was_quiet{};
 };
 
 struct SavedState {
@@ -58,7 +62,10 @@ class StateKeeper {
   Result<void> prepare(const SaveRequest& request, Draft& draft);
   Result<Captured> capture(const SaveRequest& request, Draft& draft);
   Result<void> take_pages(GuestMemory& memory, Draft& draft);
-  Result<void> keep_base(Captured& captured, const Draft& draft);
+  Result<void> keep_base(const SaveRequest& request, Captured& captured, const Draft& draft);
+  Result<StateManifest> describe(const SaveRequest& request, const Draft& draft) const;
+  Result<PageIndex> write_memory(const SaveRequest& request, Draft& draft, const Captured& captured,
+                                 Progress& progress);
   Result<StateManifest> write_state(const SaveRequest& request, Draft& draft, const Captured& captured,
                                     Progress& progress);
   Result<void> commit(const SaveRequest& request, const Draft& draft, const StateManifest& state);

@@ -125,7 +125,7 @@ Result<void> Supervisor::watch_signals() {
   if (options_.lifetime) {
     lifetime_watch_ = loop_->watch(options_.lifetime.get(), Ready::kRead, [this] {
       lifetime_watch_.reset();
-      stop_in_order("its launcher is gone");
+      suspend_in_order("its launcher is gone", IfNotSaved::kStops);
     });
   }
   return {};
@@ -134,11 +134,27 @@ Result<void> Supervisor::watch_signals() {
 void Supervisor::take_signal() {
   signalfd_siginfo info{};
   while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
-    stop_in_order(::strsignal(static_cast<int>(info.ssi_signo)));
+    suspend_in_order(::strsignal(static_cast<int>(info.ssi_signo)), IfNotSaved::kRunsOn);
   }
 }
 
-// The one place for an end that nobody asked for by a command. A second reason means: at once.
+// The one place for an end that nobody asked for by a command: what runs in the VM is not lost by it. A
+// second reason means: at once.
+void Supervisor::suspend_in_order(const char* why, IfNotSaved then) {
+  if (power_ == nullptr) return;
+  const MachineState state = power_->state();
+  const bool can = state == MachineState::kRunning || state == MachineState::kPaused;
+  if (!can || suspender_.joinable() || power_->stopping()) return stop_in_order(why);
+  log_info("suspending", {{"reason", why}});
+  suspender_ = Thread("suspend", [this, why, then] {
+    NoProgress progress;
+    const auto saved = keeper_->save({.kind = SaveRequest::Kind::kSuspend}, progress);
+    if (saved.ok()) return;
+    log_error("the vm was not suspended", {{"reason", saved.error().message()}});
+    if (then == IfNotSaved::kStops) loop_->post([this, why] { stop_in_order(why); });
+  });
+}
+
 void Supervisor::stop_in_order(const char* why) {
   if (power_ == nullptr) return;
   const bool again = power_->stopping();

@@ -99,6 +99,9 @@ class Supervisor final : private VmPower::Surroundings {
   Result<void> open_sockets();
   Result<void> watch_signals();
   void take_signal();
+  // What becomes of a VM whose state cannot be saved when somebody wants it to end.
+  enum class IfNotSaved : std::uint8_t { kRunsOn, kStops };
+  void suspend_in_order(const char* why, IfNotSaved then);
   void stop_in_order(const char* why);
   void console_panicked(const std::string& reason);
   void complete_crash_record();

@@ -155,10 +155,22 @@ TEST_F(SupervisorLife, AGuestThatDoesNotListenIsForcedAfterItsTime) {
   EXPECT_EQ(after_end().state, MachineState::kStopped);
 }
 
-TEST_F(SupervisorLife, SignalsStopInOrderAndASecondOneByForce) {
-  set("COVE_FAKE", R"({"power_button":"ignored","agent":false})");
+TEST_F(SupervisorLife, ASignalSuspends) {
   auto vm = launch();
   ASSERT_TRUE(vm.ok());
+  vm->process.signal(SIGTERM);
+  EXPECT_EQ(vm->process.wait(kPatient)->describe(), "exit status 0");
+  EXPECT_EQ(after_end().state, MachineState::kSuspended);
+}
+
+TEST_F(SupervisorLife, AVmThatCannotBeSavedRunsOnUntilASecondSignalAndEndsByForceAtAThird) {
+  set("COVE_FAKE", R"({"power_button":"ignored","agent":false,"fail":"save_devices"})");
+  auto vm = launch();
+  ASSERT_TRUE(vm.ok());
+  vm->process.signal(SIGTERM);
+  while (log().find("was not suspended") == std::string::npos) {
+  }
+  EXPECT_EQ(status().status().state(), "running");
   vm->process.signal(SIGTERM);
   ASSERT_TRUE(read_file(vm_.supervisor_log()).ok());
   while (status().status_detail().reason().find("is being stopped") == std::string::npos) {
@@ -168,12 +180,12 @@ TEST_F(SupervisorLife, SignalsStopInOrderAndASecondOneByForce) {
   EXPECT_NE(log().find("stopping by force"), std::string::npos);
 }
 
-TEST_F(SupervisorLife, TheLauncherDeathStopsAnAttachedVm) {
+TEST_F(SupervisorLife, TheLauncherDeathSuspendsAnAttachedVm) {
   auto vm = launch(LaunchRequest::Mode::kAttached);
   ASSERT_TRUE(vm.ok());
   vm->lifetime.reset();
   EXPECT_EQ(vm->process.wait(kPatient)->describe(), "exit status 0");
-  EXPECT_EQ(after_end().state, MachineState::kStopped);
+  EXPECT_EQ(after_end().state, MachineState::kSuspended);
 }
 
 TEST_F(SupervisorLife, AFullDiskPausesAndSaysSo) {

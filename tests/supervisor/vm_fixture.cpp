@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "base/clock.h"
+#include "disk/disk_image.h"
 
 namespace cove {
 
@@ -18,7 +19,9 @@ VmFixture::VmFixture()
   config_.network = NetworkMode::kNone;
   config_.mac = random_mac();
   EXPECT_TRUE(make_directories(registry_.home().disk_nodes()).ok());
-  EXPECT_TRUE(write_file_atomic(registry_.home().disk_node(config_.root_disk), "disk").ok());
+  EXPECT_TRUE(DiskImage::create(registry_.home().disk_node(config_.root_disk), DiskFormat::kQcow2,
+                                std::uint64_t{1} << 30U)
+                  .ok());
   EXPECT_TRUE(vm_.save_config(config_).ok());
   EXPECT_TRUE(vm_.clear_creating().ok());
 }
