@@ -1,5 +1,5 @@
 // cove-vm: the supervisor of one VM. Started by the launcher; nobody types this command line.
-//   cove-vm -home DIR -vm NAME [-ready-fd N] [-lifetime-fd N] [-forward ADDRESS:HOST:GUEST]...
+//   cove-vm -home DIR -vm NAME [-ready-fd N] [-lifetime-fd N] [-cold yes|no] [-forward ADDRESS:HOST:GUEST]...
 //   cove-vm machine-types -home DIR -arch ARCH    prints the engine's, one a line
 // Environment: COVE_BACKEND=fake runs machines without a guest (COVE_FAKE: their options as JSON);
 // and COVE_TEST_OWNER=PID ends them with that process; COVE_ACCEL=kvm|tcg demands an accelerator;
@@ -46,6 +46,7 @@ struct Arguments {
   int ready_fd = -1;
   int lifetime_fd = -1;
   std::vector<PortForward> forwards;
+  SupervisorOptions::Beginning beginning = SupervisorOptions::Beginning::kAsItWas;
 };
 
 Result<int> inherited_fd(const std::string& text) {
@@ -71,6 +72,8 @@ Result<Arguments> parse_arguments(const std::vector<std::string>& words) {
       arguments.ready_fd = COVE_TRY(inherited_fd(value));
     } else if (name == "-lifetime-fd") {
       arguments.lifetime_fd = COVE_TRY(inherited_fd(value));
+    } else if (name == "-cold") {
+      if (value == "yes") arguments.beginning = SupervisorOptions::Beginning::kCold;
     } else if (name == "-forward") {
       const ForwardSpec forward = COVE_TRY(parse_forward(value));
       arguments.forwards.push_back({forward.host_address, forward.host_port, forward.guest_port});
@@ -215,6 +218,7 @@ Result<void> supervise(Arguments arguments, ReadyReporter& reporter) {
       kill_hook()};
   SupervisorOptions options{directory, std::move(arguments.forwards), COVE_TRY(lifetime_of(arguments))};
   options.max_connections = max_connections();
+  options.beginning = arguments.beginning;
   log_info("supervisor starts", {{"vm", arguments.vm}, {"version", COVE_VERSION}});
   auto outcome = Supervisor::run(std::move(options), parts, reporter);
   log_info("supervisor ends", {{"outcome", outcome.ok() ? "stopped" : outcome.error().message()}});

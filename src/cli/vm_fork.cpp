@@ -82,7 +82,7 @@ Result<void> fork_vms(const OpContext& ctx, const Environment& env, const std::v
     for (auto& run : runs) {
       threads.emplace_back("fork", [&ctx, &env, &run] {
         NoProgress quiet;
-        auto started = start_vm(ctx, env, run.vm, LaunchRequest::Mode::kDetached, {}, quiet);
+        auto started = start_vm(ctx, env, run.vm, {}, quiet);
         if (!started.ok()) run.outcome = std::move(started).error();
       });
     }

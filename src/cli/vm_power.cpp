@@ -81,15 +81,15 @@ Result<void> check_startable(const VmDirectory& vm) {
 }
 
 Result<LaunchedVm> start_vm(const OpContext& ctx, const Environment& env, const VmDirectory& vm,
-                            LaunchRequest::Mode mode, const std::vector<PortForward>& forwards,
-                            Progress& progress) {
+                            const StartWish& wish, Progress& progress) {
   COVE_TRY(check_startable(vm));
   const LaunchRequest request{.program = env.libexec / "cove-vm",
                               .home = env.home,
                               .vm = vm.name().str(),
                               .log_file = vm.supervisor_log(),
-                              .forwards = forwards,
-                              .mode = mode};
+                              .forwards = wish.forwards,
+                              .mode = wish.mode,
+                              .beginning = wish.beginning};
   return launch_vm(ctx.with_timeout(kStartLimit), request, progress)
       .context("starting vm \"" + vm.name().str() + "\"");
 }

@@ -11,10 +11,15 @@ namespace cove {
 // kFailedPrecondition: it runs already, or is not finished or broken (with the cure).
 Result<void> check_startable(const VmDirectory& vm);
 
+struct StartWish {
+  LaunchRequest::Mode mode = LaunchRequest::Mode::kDetached;
+  std::vector<PortForward> forwards{};  // for this run
+  LaunchRequest::Beginning beginning = LaunchRequest::Beginning::kAsItWas;
+};
+
 // Starts the supervisor. kFailedPrecondition: it runs already, or is not finished or broken (with the cure).
 Result<LaunchedVm> start_vm(const OpContext& ctx, const Environment& env, const VmDirectory& vm,
-                            LaunchRequest::Mode mode, const std::vector<PortForward>& forwards,
-                            Progress& progress);
+                            const StartWish& wish, Progress& progress);
 
 struct Stopped {
   enum class When : unsigned char { kNow, kAlready };

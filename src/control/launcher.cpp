@@ -33,6 +33,8 @@ SpawnOptions command_of(const LaunchRequest& request, const Pipes& pipes, int lo
     options.argv.insert(options.argv.end(), {"-lifetime-fd", std::to_string(kLifetimeFd)});
     options.descriptors.push_back({kLifetimeFd, pipes.lifetime_theirs.get()});
   }
+  if (request.beginning == LaunchRequest::Beginning::kCold)
+    options.argv.insert(options.argv.end(), {"-cold", "yes"});
   for (const auto& forward : request.forwards) {
     options.argv.insert(options.argv.end(),
                         {"-forward", forward.host_address + ":" + std::to_string(forward.host_port) + ":" +

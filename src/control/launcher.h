@@ -25,6 +25,9 @@ struct LaunchRequest {
   // kAttached: the VM is asked to stop when the caller dies or closes LaunchedVm::lifetime.
   enum class Mode : std::uint8_t { kDetached, kAttached };
   Mode mode = Mode::kDetached;
+  // kCold: a suspended VM boots, and its state is kept as a snapshot.
+  enum class Beginning : std::uint8_t { kAsItWas, kCold };
+  Beginning beginning = Beginning::kAsItWas;
 };
 
 struct LaunchedVm {

@@ -36,8 +36,7 @@ Result<int> run_restart(Invocation& inv) {
   const auto stopped =
       COVE_TRY(or_interrupted(vm, stop_vm(inv.context(), vm, mode, *inv.flags.duration("timeout"))));
   progress->step("starting " + vm.name().str());
-  COVE_TRY(or_interrupted(
-      vm, start_vm(inv.context(), inv.env, vm, LaunchRequest::Mode::kDetached, {}, *progress)));
+  COVE_TRY(or_interrupted(vm, start_vm(inv.context(), inv.env, vm, {}, *progress)));
   progress.reset();
   const bool ran = stopped.when == Stopped::When::kNow;
   Deed deed = stop_deed(vm, stopped);

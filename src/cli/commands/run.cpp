@@ -25,8 +25,8 @@ Result<int> run_foreground(Invocation& inv, const VmDirectory& vm, const std::ve
   const auto& name = vm.name().str();
   auto progress = make_progress(inv.env.err);
   progress->step("starting " + name);
-  auto launched =
-      COVE_TRY(start_vm(inv.context(), inv.env, vm, LaunchRequest::Mode::kAttached, forwards, *progress));
+  auto launched = COVE_TRY(start_vm(
+      inv.context(), inv.env, vm, {.mode = LaunchRequest::Mode::kAttached, .forwards = forwards}, *progress));
   progress.reset();
   auto stream = COVE_TRY(attach_console(inv.context(), vm, ConsoleFrom::kBeginning));
   if (is_terminal(inv.env.in)) inv.out.note("Console of " + name + ". Ctrl-] shuts the VM down.");
@@ -63,7 +63,7 @@ Result<int> run_run(Invocation& inv) {
   if (!inv.flags.is_set("detach") && !inv.flags.is_set("d")) return run_foreground(inv, vm, forwards);
   auto progress = make_progress(inv.env.err);
   progress->step("starting " + vm.name().str());
-  COVE_TRY(start_vm(inv.context(), inv.env, vm, LaunchRequest::Mode::kDetached, forwards, *progress));
+  COVE_TRY(start_vm(inv.context(), inv.env, vm, {.forwards = forwards}, *progress));
   progress.reset();
   inv.tell(
       {.vm = vm.name().str(), .done = "started", .state = "running", .text = vm.name().str() + ": running"});

@@ -99,7 +99,7 @@ Result<Before> ensure_running(Invocation& inv, const VmDirectory& vm, Progress& 
       return Before::kDown;
     default:
       progress.step("starting " + vm.name().str());
-      COVE_TRY(start_vm(inv.context(), inv.env, vm, LaunchRequest::Mode::kDetached, {}, progress));
+      COVE_TRY(start_vm(inv.context(), inv.env, vm, {}, progress));
       return Before::kDown;
   }
 }
