@@ -44,6 +44,7 @@ enum class WordKind : std::uint8_t {
   kImage,
   kCachedImage,
   kGuestPath,
+  kSnapshot,
   kText
 };
 

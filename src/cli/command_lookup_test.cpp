@@ -75,7 +75,8 @@ class CompletionTest : public ::testing::Test {
                                 [] {
                                   return Words{"default", "db", "web"};
                                 },
-                            .images = [] { return Words{"debian:12"}; }});
+                            .images = [] { return Words{"debian:12"}; },
+                            .snapshots = [](const std::string& vm) { return Words{"base-of-" + vm}; }});
   }
 };
 
@@ -83,6 +84,13 @@ TEST_F(CompletionTest, commands_and_group_members) {
   EXPECT_EQ(complete_words({"st"}), (Words{"status", "stop"}));
   EXPECT_EQ(complete_words({"vm", "re"}), Words{"rename"});
   EXPECT_EQ(complete_words({"help", "exi"}), Words{"exit-status"});
+}
+
+TEST_F(CompletionTest, snapshots_are_those_of_the_vm_that_is_named) {
+  EXPECT_EQ(complete_words({"snapshot", "delete", "-vm", "web", "b"}), Words{"base-of-web"});
+  EXPECT_EQ(complete_words({"-vm=db", "snapshot", "show", ""}), Words{"base-of-db"});
+  EXPECT_EQ(complete_words({"snapshot", "restore", ""}), Words{"base-of-"});
+  EXPECT_EQ(complete_words({"snapshot", "save", ""}), Words{});
 }
 
 TEST_F(CompletionTest, vm_names_flags_and_values) {

@@ -49,8 +49,17 @@ bool names_guest(std::string_view word) {
   return colon != std::string_view::npos && word.find('/') > colon;
 }
 
-Words plain_words(WordKind kind, std::string_view last, const CompletionSources& sources) {
-  switch (kind) {
+// The words of a command line that were typed before the one being completed, read as far as they go.
+struct Typed {
+  const CommandSpec* command = nullptr;
+  std::string_view group;
+  const FlagSpec* open_flag = nullptr;  // the last word is a flag that wants its value
+  bool behind_dashes = false;
+  std::string vm{};  // the value of -vm
+};
+
+Words plain_words(const Typed& typed, std::string_view last, const CompletionSources& sources) {
+  switch (typed.command->word_kind) {
     case WordKind::kVm:
       return sources.vms();
     case WordKind::kFile:
@@ -68,6 +77,8 @@ Words plain_words(WordKind kind, std::string_view last, const CompletionSources&
     }
     case WordKind::kShell:
       return {"bash", "zsh", "fish"};
+    case WordKind::kSnapshot:
+      return sources.snapshots(typed.vm);
     case WordKind::kCachedImage:
       return sources.images();
     case WordKind::kImage:
@@ -95,23 +106,18 @@ Words beginning_with(std::string_view start, Words words) {
   return words;
 }
 
-// The words of a command line that were typed before the one being completed, read as far as they go.
-struct Typed {
-  const CommandSpec* command = nullptr;
-  std::string_view group;
-  const FlagSpec* open_flag = nullptr;  // the last word is a flag that wants its value
-  bool behind_dashes = false;
-};
-
 Typed read_typed(const Words& before) {
   Typed typed;
   std::vector<const FlagSpec*> flags;
   for (const auto& flag : common_flags()) flags.push_back(&flag);
   for (const auto& word : before) {
     if (typed.open_flag != nullptr) {
+      if (typed.open_flag->name == "vm") typed.vm = word;
       typed.open_flag = nullptr;
     } else if (word == "--") {
       typed.behind_dashes = true;
+    } else if (word.starts_with("-vm=") || word.starts_with("--vm=")) {
+      typed.vm = word.substr(word.find('=') + 1);
     } else if (const auto* flag = flag_named(flags, word)) {
       if (flag->kind != FlagKind::kSwitch) typed.open_flag = flag;
     } else if (typed.command == nullptr && !word.starts_with('-')) {
@@ -162,7 +168,7 @@ std::vector<std::string> complete(const Words& words, const CompletionSources& s
   if (last.starts_with('-') && !typed.behind_dashes) {
     return beginning_with(last.starts_with("--") ? last.substr(1) : last, flag_words(*typed.command));
   }
-  return beginning_with(last, plain_words(typed.command->word_kind, last, sources));
+  return beginning_with(last, plain_words(typed, last, sources));
 }
 
 }  // namespace cove

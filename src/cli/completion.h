@@ -11,6 +11,8 @@ namespace cove {
 struct CompletionSources {
   std::function<std::vector<std::string>()> vms;
   std::function<std::vector<std::string>()> images;  // those in the cache
+  // Of the VM that -vm names, or of the one that is worked on without it (empty).
+  std::function<std::vector<std::string>(const std::string& vm)> snapshots;
 };
 
 // `words` are those after "cove" up to the cursor, the last one being completed (perhaps empty). Candidates

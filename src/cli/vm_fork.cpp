@@ -5,21 +5,11 @@
 #include "cli/supervisor_calls.h"
 #include "cli/vm_choice.h"
 #include "cli/vm_power.h"
-#include "store/similar_names.h"
+#include "cli/vm_snapshots.h"
 #include "store/vm_reasons.h"
 
 namespace cove {
 namespace {
-
-Error no_snapshot(const VmDirectory& vm, const SnapshotTree& tree, const std::string& name) {
-  const auto& vm_name = vm.name().str();
-  Error error(Code::kNotFound, "vm \"" + vm_name + "\" has no snapshot \"" + name + "\"");
-  std::vector<std::string> known;
-  for (const auto& each : tree.all()) known.push_back(each.name);
-  const auto similar = similar_names(name, known);
-  if (!similar.empty()) return std::move(error).hint("did you mean " + similar.front() + "?");
-  return std::move(error).hint("see them all: cove snapshot list -vm " + vm_name);
-}
 
 struct ForkRun {
   VmDirectory vm;
@@ -39,10 +29,9 @@ Result<ForkSource> parse_fork_source(const Environment& env, const std::string& 
   ForkSource source{.vm = COVE_TRY(registry_of(env).open(name))};
   if (at == std::string::npos) return source;
   source.snapshot = text.substr(at + 1);
-  const auto tree = COVE_TRY(source.vm.load_snapshots());
-  const auto* snapshot = tree.find(source.snapshot);
-  if (snapshot == nullptr) return no_snapshot(source.vm, tree, source.snapshot);
-  if (snapshot->kind == SnapshotKind::kFull) return source;
+  const auto snapshot =
+      COVE_TRY(find_snapshot(source.vm, COVE_TRY(source.vm.load_snapshots()), source.snapshot));
+  if (snapshot.kind == SnapshotKind::kFull) return source;
   return Error(Code::kFailedPrecondition, "snapshot \"" + source.snapshot + "\" has disks only, no memory")
       .hint("restore it into a clone: cove clone " + name.str() + " NEW");
 }
@@ -50,10 +39,8 @@ Result<ForkSource> parse_fork_source(const Environment& env, const std::string& 
 Result<ForkBase> fork_base(const OpContext& ctx, const ForkSource& source) {
   const VmDirectory& vm = source.vm;
   if (!source.snapshot.empty()) {
-    const auto tree = COVE_TRY(vm.load_snapshots());
-    const auto* snapshot = tree.find(source.snapshot);
-    if (snapshot == nullptr) return no_snapshot(vm, tree, source.snapshot);
-    return ForkBase{.state = snapshot->state};
+    const auto snapshot = COVE_TRY(find_snapshot(vm, COVE_TRY(vm.load_snapshots()), source.snapshot));
+    return ForkBase{.state = snapshot.state};
   }
   const auto seen = vm.observe();
   if (seen.suspended) return ForkBase{.state = seen.suspended->state};

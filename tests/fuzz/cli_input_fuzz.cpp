@@ -41,6 +41,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   cove::CompletionSources sources;
   sources.vms = [] { return std::vector<std::string>{"web"}; };
   sources.images = sources.vms;
+  sources.snapshots = [](const std::string&) { return std::vector<std::string>{"base"}; };
   static_cast<void>(cove::complete(words, sources));
   return 0;
 }

@@ -41,6 +41,15 @@ Result<int> run_complete(Invocation& inv) {
     }
     return names;
   };
+  sources.snapshots = [&inv](const std::string& vm) {
+    std::vector<std::string> names;
+    const auto chosen = vm.empty() ? choose_name(inv, nullptr) : VmName::parse(vm);
+    if (!chosen.ok()) return names;
+    if (const auto tree = VmDirectory(Home(inv.env.home), *chosen).load_snapshots(); tree.ok()) {
+      for (const auto& snapshot : tree->all()) names.push_back(snapshot.name);
+    }
+    return names;
+  };
   for (const auto& candidate : complete(inv.flags.words, sources)) inv.out.print_line(candidate);
   return 0;
 }
