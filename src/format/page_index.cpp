@@ -92,6 +92,13 @@ Result<IndexHeader> parse_header(std::string_view bytes) {
   return header;
 }
 
+std::vector<std::string> read_layers(std::string_view bytes, const IndexHeader& header) {
+  std::vector<std::string> layers;
+  for (std::size_t i = 0; i < header.layers; ++i)
+    layers.push_back(hex_encode(bytes.substr(kIndexHeaderBytes + i * kLayerBytes, kLayerBytes)));
+  return layers;
+}
+
 Result<void> check_ref(const PageRef& ref, const IndexHeader& header, const std::vector<PageRef>& before) {
   if (ref.page >= header.memory_bytes / kPageBytes) return damaged_index("a page beyond the memory");
   if (!before.empty() && ref.page <= before.back().page) return damaged_index("pages out of order");
@@ -130,11 +137,14 @@ std::string encode_page_index(const PageIndex& index) {
   return out.replace(kChecksumAt, sum.size(), sum);
 }
 
+Result<std::vector<std::string>> parse_page_index_layers(std::string_view bytes) {
+  const auto header = COVE_TRY(parse_header(bytes));
+  return read_layers(bytes, header);
+}
+
 Result<PageIndex> parse_page_index(std::string_view bytes) {
   const auto header = COVE_TRY(parse_header(bytes));
-  PageIndex index{.memory_bytes = header.memory_bytes};
-  for (std::size_t i = 0; i < header.layers; ++i)
-    index.layers.push_back(hex_encode(bytes.substr(kIndexHeaderBytes + i * kLayerBytes, kLayerBytes)));
+  PageIndex index{.memory_bytes = header.memory_bytes, .layers = read_layers(bytes, header)};
   NumberReader reader(bytes, kIndexHeaderBytes + header.layers * kLayerBytes);
   index.pages.reserve(header.pages);
   for (std::uint64_t i = 0; i < header.pages; ++i) {

@@ -42,5 +42,7 @@ struct PageIndex {
 std::string encode_page_index(const PageIndex& index);
 // kDataLoss says what is wrong; kFailedPrecondition: written by a newer cove.
 Result<PageIndex> parse_page_index(std::string_view bytes);
+// Its layers alone; their pages are covered by the checksum, but not looked at.
+Result<std::vector<std::string>> parse_page_index_layers(std::string_view bytes);
 
 }  // namespace cove

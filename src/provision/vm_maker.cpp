@@ -64,7 +64,7 @@ Result<VmDirectory> VmMaker::create(const VmName& name, VmConfig wanted, const C
   auto built = build(directory, std::move(wanted), image);
   if (!built.ok()) {
     // The error is what matters; if the removal fails too, the VM shows as "creating" and can be deleted.
-    static_cast<void>(registry_.remove(name));
+    static_cast<void>(remove(name));
     return std::move(built).context("creating vm \"" + name.str() + "\"").error();
   }
   return directory;
@@ -145,9 +145,10 @@ Result<VmConfig> VmMaker::change(const VmName& name, const VmChange& change) {
   return config;
 }
 
-Result<void> VmMaker::remove(const VmName& name) {
+Result<SweepReport> VmMaker::remove(const VmName& name) {
   COVE_TRY(step("remove"));
-  return registry_.remove(name);
+  COVE_TRY(registry_.remove(name));
+  return sweep_store(registry_.home());
 }
 
 }  // namespace cove

@@ -9,6 +9,7 @@
 #include "base/progress.h"
 #include "base/step_gate.h"
 #include "catalog/image_cache.h"
+#include "state/collector.h"
 #include "store/vm_registry.h"
 
 namespace cove {
@@ -35,8 +36,8 @@ class VmMaker {
   Result<VmDirectory> finish(const VmName& name, VmConfig wanted, const CachedImage& image);
   // kFailedPrecondition while it runs; kOutOfRange if the disk would shrink; kNotFound: no such forward.
   Result<VmConfig> change(const VmName& name, const VmChange& change);
-  // kFailedPrecondition while it runs.
-  Result<void> remove(const VmName& name);
+  // And what nobody but it named in the store. kFailedPrecondition while it runs.
+  Result<SweepReport> remove(const VmName& name);
 
  private:
   Result<void> build(const VmDirectory& directory, VmConfig wanted, const CachedImage& image);

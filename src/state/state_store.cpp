@@ -156,8 +156,8 @@ Result<std::vector<std::string>> StateStore::list() const {
 Result<std::set<std::string>> StateStore::layers_of(const StateManifest& state) const {
   std::set<std::string> layers;
   if (!state.memory) return layers;
-  const auto index = COVE_TRY(page_index(state));
-  layers.insert(index.layers.begin(), index.layers.end());
+  const auto named = COVE_TRY(parse_page_index_layers(COVE_TRY(read(state, kPageIndexFile))));
+  layers.insert(named.begin(), named.end());
   layers.insert(state.memory->layer);
   return layers;
 }
@@ -167,33 +167,6 @@ Result<void> StateStore::remove(const std::string& id) const {
   COVE_TRY(remove_tree(hidden));
   COVE_TRY(rename_durably(folder(id), hidden).context("removing state " + id));
   return remove_tree(hidden);
-}
-
-Result<void> StateStore::sweep(const std::set<std::string>& spared) const {
-  if (path_exists(states_)) {
-    for (const auto& name : COVE_TRY(list_directory(states_))) {
-      const bool left =
-          name.starts_with(kRemovalPrefix) ||
-          (name.starts_with(kDraftPrefix) && !spared.contains(name.substr(kDraftPrefix.size())));
-      if (left) COVE_TRY(remove_tree(states_ / name));
-    }
-  }
-  if (!path_exists(memory_)) return {};
-  std::set<std::string> named = spared;
-  for (const auto& id : COVE_TRY(list())) {
-    const auto state = load(id);
-    if (!state.ok()) return {};  // what it names cannot be known
-    const auto layers = layers_of(*state);
-    if (!layers.ok()) return {};
-    named.insert(layers->begin(), layers->end());
-  }
-  for (const auto& name : COVE_TRY(list_directory(memory_))) {
-    // "<id>.img", "<id>.pages", or with a dot before and ".new" behind while it is written
-    const auto begin = name.starts_with('.') ? 1U : 0U;
-    const auto id = name.substr(begin, name.find('.', begin) - begin);
-    if (is_object_id(id) && !named.contains(id)) COVE_TRY(remove_tree(memory_ / name));
-  }
-  return sync_directory(memory_);
 }
 
 }  // namespace cove

@@ -70,11 +70,8 @@ class StateStore {
   Result<std::vector<std::string>> list() const;  // ids, sorted
   // Ids of the layers in store/ram that the state names, full and page layers.
   Result<std::set<std::string>> layers_of(const StateManifest& state) const;
-  // Takes it out of sight in one step, then removes its folder. Its layers stay for sweep().
+  // Takes it out of sight in one step, then removes its folder. Its layers stay for the collector.
   Result<void> remove(const std::string& id) const;
-  // Removes drafts and removals that a crash left, and the layers that none of the states names nor `spared`.
-  // A state that cannot be read keeps every layer. The caller holds the store's lock.
-  Result<void> sweep(const std::set<std::string>& spared) const;
 
  private:
   std::filesystem::path states_;

@@ -11,4 +11,10 @@ Result<void> Home::create() const {
   return {};
 }
 
+Result<FileLock> Home::lock_store() const {
+  COVE_TRY(create());
+  const OpContext ctx{{}, Deadline::after(std::chrono::seconds(30))};
+  return FileLock::acquire_waiting(ctx, store_lock(), "store").context("waiting for the store's lock");
+}
+
 }  // namespace cove

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <string>
 
+#include "base/file_lock.h"
 #include "base/result.h"
 #include "model/object_id.h"
 #include "model/vm_name.h"
@@ -27,6 +28,9 @@ class Home {
   std::filesystem::path disk_node(const std::string& id) const { return disk_nodes() / id; }
   // Held for the moment in which nodes are swept or names are made, never for long.
   std::filesystem::path store_lock() const { return root_ / "store" / "lock"; }
+
+  // That lock, waited for half a minute: nobody holds it for long. Makes the home.
+  Result<FileLock> lock_store() const;
 
   // Makes root, vms, store and cache with mode 0700.
   Result<void> create() const;

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <set>
 
 #include "base/files.h"
 #include "base/strings.h"
@@ -17,13 +16,6 @@ namespace {
 constexpr std::string_view kTrashPrefix = ".deleted-";
 constexpr std::string_view kBirthPrefix = ".new-";
 constexpr std::string_view kCurrentPrefix = ".current-";
-
-// Held shortly while names or nodes come and go; other holders are never long, so waiting is right.
-Result<FileLock> lock_store(const Home& home) {
-  COVE_TRY(home.create());
-  const OpContext ctx{{}, Deadline::after(std::chrono::seconds(30))};
-  return FileLock::acquire_waiting(ctx, home.store_lock(), "store").context("waiting for the store's lock");
-}
 
 }  // namespace
 
@@ -63,7 +55,7 @@ Result<VmDirectory> VmRegistry::create(const VmName& name) const {
   if (directory.exists())
     return Error(Code::kAlreadyExists, "a vm named \"" + name.str() + "\" exists already");
   // Whatever is hidden while we have the lock was left by a crash; what cannot be removed hinders nobody.
-  const FileLock store = COVE_TRY(lock_store(home_));
+  const FileLock store = COVE_TRY(home_.lock_store());
   static_cast<void>(sweep_locked());
   // Born complete under a hidden name, then renamed: nobody ever sees a VM without its mark or its token.
   const auto hidden = home_.vms() / (std::string(kBirthPrefix) + new_object_id());
@@ -95,7 +87,11 @@ Result<void> VmRegistry::rename(const VmName& from, const VmName& to) const {
   const auto was_active = COVE_TRY(active());
   // Memory that a crash left is of no use to anybody.
   if (const auto ram = source.ram_path(); !ram.empty()) ::unlink(ram.c_str());
-  COVE_TRY(rename_durably(source.path(), home_.vm(to)));
+  {
+    // Who reads all VMs' files must not miss this one under either name.
+    const FileLock store = COVE_TRY(home_.lock_store());
+    COVE_TRY(rename_durably(source.path(), home_.vm(to)));
+  }
   if (was_active == from) COVE_TRY(set_active(to));
   return {};
 }
@@ -107,7 +103,7 @@ Result<void> VmRegistry::remove(const VmName& name) const {
     return remove_tree(directory.path());
   }
   const FileLock lock = COVE_TRY(directory.lock("delete"));
-  const FileLock store = COVE_TRY(lock_store(home_));
+  const FileLock store = COVE_TRY(home_.lock_store());
   COVE_TRY(clear_active_if(name));
   const auto hidden = home_.vms() / (std::string(kTrashPrefix) + new_object_id());
   // There only if it crashed. Before the folder goes out of sight, by which it is found.
@@ -118,7 +114,7 @@ Result<void> VmRegistry::remove(const VmName& name) const {
 
 Result<void> VmRegistry::sweep() const {
   if (!path_exists(home_.vms())) return {};
-  const FileLock store = COVE_TRY(lock_store(home_));
+  const FileLock store = COVE_TRY(home_.lock_store());
   return sweep_locked();
 }
 
@@ -129,18 +125,6 @@ Result<void> VmRegistry::sweep_locked() const {
   }
   for (const auto& entry : COVE_TRY(list_directory(home_.root()))) {
     if (entry.starts_with(kCurrentPrefix)) COVE_TRY(remove_tree(home_.root() / entry));
-  }
-  // A configuration names its nodes before they are made, so a node that no configuration names is garbage;
-  // one unreadable configuration keeps everything, since what it refers to cannot be known.
-  std::set<std::string> referenced;
-  for (const auto& name : COVE_TRY(list())) {
-    const VmDirectory directory(home_, name);
-    const auto config = directory.load_config();
-    if (!config.ok()) {
-      if (config.error().code() == Code::kNotFound) continue;
-      return {};
-    }
-    referenced.insert(config->root_disk);
   }
   return {};
 }
@@ -157,7 +141,7 @@ Result<std::optional<VmName>> VmRegistry::active() const {
 
 Result<void> VmRegistry::set_active(const VmName& name) const {
   COVE_TRY(open(name));
-  const FileLock store = COVE_TRY(lock_store(home_));
+  const FileLock store = COVE_TRY(home_.lock_store());
   const auto temporary = home_.root() / (std::string(kCurrentPrefix) + new_object_id());
   if (::symlink(home_.vm(name).c_str(), temporary.c_str()) < 0) {
     return Error::from_errno(errno, temporary.string());

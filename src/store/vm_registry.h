@@ -22,11 +22,10 @@ class VmRegistry {
   Result<VmDirectory> create(const VmName& name) const;
   // Refused while either is locked. The caller need not hold the lock.
   Result<void> rename(const VmName& from, const VmName& to) const;
-  // Takes the VM out of sight in one step, then removes its files and the disk nodes nobody else refers to.
-  // Takes the run lock: kFailedPrecondition while the VM runs.
+  // Takes the VM out of sight in one step, then removes its folder; what only it named in the store is
+  // garbage from then on (state/collector.h). Takes the run lock: kFailedPrecondition while the VM runs.
   Result<void> remove(const VmName& name) const;
-  // Removes what crashes left: folders out of sight, disk nodes no VM refers to. create() and remove() do it,
-  // too.
+  // Removes folders that crashes left out of sight. create() and remove() do it, too.
   Result<void> sweep() const;
 
   Result<std::optional<VmName>> active() const;

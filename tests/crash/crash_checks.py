@@ -182,7 +182,7 @@ def rams_of(world):
 def is_kept(path, leftovers_of_build):
     """What a home without VMs may hold: its empty folders, locks, and the cache of images."""
     parts = path.split(os.sep)
-    if path in ("vms", "store", "store/disk", "store/lock", "cache"):
+    if path in ("vms", "store", "store/disk", "store/ram", "store/states", "store/lock", "store/merge.lock", "cache"):
         return True
     if parts[0] != "cache":
         return False

@@ -6,6 +6,7 @@
 #include "cli/vm_choice.h"
 #include "cli/vm_power.h"
 #include "provision/vm_maker.h"
+#include "state/collector.h"
 #include "store/vm_reasons.h"
 
 namespace cove {
@@ -48,7 +49,7 @@ Result<int> run_delete(Invocation& inv) {
         Error(Code::kInvalidArgument, "name the VM to delete, or say -all").hint("cove list shows them"));
   }
   // Of a VM whose deletion was killed only what cannot be named is left: it goes whatever name is given.
-  COVE_TRY(registry_of(inv.env).sweep());
+  COVE_TRY(sweep_store(Home(inv.env.home)));
   const auto chosen = COVE_TRY(choose_vms(inv));
   if (chosen.empty()) {
     inv.out.note("There is no VM to delete.");
@@ -60,17 +61,19 @@ Result<int> run_delete(Invocation& inv) {
   }
   std::optional<Error> failure;
   for (const auto& vm : chosen) {
-    auto removed = [&]() -> Result<void> {
+    const auto removed = [&]() -> Result<SweepReport> {
       if (inv.flags.is_set("force"))
         COVE_TRY(stop_vm(inv.context(), vm, StopMode::kForce, std::chrono::seconds(0)));
       return VmMaker(vm.home()).remove(vm.name());
     }();
     if (removed.ok()) {
       inv.tell({.vm = vm.name().str(), .done = "deleted", .state = "deleted", .text = {}});
+      if (!removed->kept.empty())
+        inv.out.note("Its disk was kept, as another VM may need it: " + printable(removed->kept));
     } else if (failure) {
       inv.out.note("cove: " + printable(removed.error().message()));
     } else {
-      failure = std::move(removed).error();
+      failure = removed.error();
     }
   }
   if (failure) return std::move(*failure);

@@ -67,7 +67,8 @@ Result<void> remove_old(Invocation& inv, const VmName& name, const VmConfig& wan
   COVE_TRY(supply_image(inv.context(), inv.env, COVE_TRY(ImageRef::parse(wanted.image)), progress));
   progress.step("deleting " + name.str());
   COVE_TRY(stop_vm(inv.context(), old, StopMode::kForce, std::chrono::seconds(0)));
-  return registry_of(inv.env).remove(name);
+  COVE_TRY(VmMaker(old.home()).remove(name));
+  return {};
 }
 
 enum class Before : unsigned char { kDown, kPaused, kUp };
