@@ -2,7 +2,9 @@
 // machine.h (states, events, sockets); latency, failures and the guest's behaviour are given as FakeOptions.
 //
 // The fake guest prints its boot lines on the console, echoes what it is sent, and obeys these lines there:
-// "poweroff", "reboot", "panic", "crash" (the engine dies), "enospc" (the root disk fails with ENOSPC).
+// "poweroff", "reboot", "panic", "crash" (the engine dies), "enospc" (the root disk fails with ENOSPC),
+// "write" (to its disk), "poke PAGE WORD" (to its memory), "look TOKEN" (prints "TOKEN: ...",
+// FakeStates::describe()).
 #pragma once
 
 #include <memory>

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/io.h"
+#include "base/strings.h"
 
 namespace cove {
 namespace {
@@ -334,6 +335,10 @@ void FakeMachine::obey(const std::string& line) {
   if (line == "enospc") return io_error();
   if (line == "write")
     return print(states_.write_disk("written\n").ok() ? "W\r\n" : "the disk is broken\r\n");
+  if (line.starts_with("poke ")) return poke(split(line, ' '));
+  if (line.starts_with("look ")) {
+    return print(line.substr(5) + ": " + states_.describe().value_or("the memory is broken") + " .\r\n");
+  }
   if (line == "crash") {
     return end(MachineState::kCrashed, "the fake engine crashed", {"fake: crashed as it was told to"});
   }
@@ -343,6 +348,13 @@ void FakeMachine::obey(const std::string& line) {
     events_.emit({.kind = MachineEvent::Kind::kGuestPanicked, .state = state_, .text = pause_reason_});
     set_state(MachineState::kPaused, pause_reason_);
   }
+}
+
+void FakeMachine::poke(const std::vector<std::string_view>& words) {
+  const auto page = words.size() == 3 ? parse_u64(words[1]) : std::nullopt;
+  const bool done = page && *page < FakeStates::kWatchedPages &&
+                    states_.write_page(static_cast<std::uint32_t>(*page), words[2]).ok();
+  print(done ? "P\r\n" : "poke PAGE WORD\r\n");
 }
 
 void FakeMachine::print(std::string_view text) {

@@ -75,6 +75,7 @@ class FakeMachine final : public Machine {
   void set_state(MachineState state, std::string text);
   void read_console();
   void obey(const std::string& line);
+  void poke(const std::vector<std::string_view>& words);
   // Begins and ends what goes over the console as the guest runs and the engine moves.
   void settle_console();
   void print(std::string_view text);

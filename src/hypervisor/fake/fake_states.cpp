@@ -46,10 +46,17 @@ std::optional<Blob> parse_blob(std::string_view text) {
 
 // --- memory ---
 
-Result<std::shared_ptr<FakeMemory>> FakeMemory::create(UniqueFd origin, std::uint64_t bytes) {
+Result<std::shared_ptr<FakeMemory>> FakeMemory::create(UniqueFd origin, std::uint64_t bytes,
+                                                       std::filesystem::path name) {
   const auto mapping = origin ? Mapping::kPrivate : Mapping::kShared;
-  if (!origin) {
-    origin.reset(::memfd_create("cove-fake-ram", MFD_CLOEXEC));
+  if (origin) {
+    name.clear();
+  } else {
+    if (name.empty()) origin.reset(::memfd_create("cove-fake-ram", MFD_CLOEXEC));
+    if (!name.empty()) {
+      ::unlink(name.c_str());  // the remains of a crash
+      origin = COVE_TRY(open_file(name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600));
+    }
     if (!origin || ::ftruncate(origin.get(), static_cast<off_t>(bytes)) != 0)
       return Error::from_errno(errno, "making the fake memory");
   }
@@ -57,7 +64,23 @@ Result<std::shared_ptr<FakeMemory>> FakeMemory::create(UniqueFd origin, std::uin
   if (::fstat(origin.get(), &info) != 0) return Error::from_errno(errno, "looking at the fake memory");
   if (static_cast<std::uint64_t>(info.st_size) != bytes)
     return Error(Code::kDataLoss, "the frozen memory does not have the machine's size");
-  return std::shared_ptr<FakeMemory>(new FakeMemory(std::move(origin), bytes, mapping));
+  std::shared_ptr<FakeMemory> memory(new FakeMemory(std::move(origin), bytes, mapping));
+  memory->name_ = std::move(name);
+  return memory;
+}
+
+FakeMemory::~FakeMemory() { drop_name(); }
+
+void FakeMemory::drop_name() {
+  if (!name_.empty()) ::unlink(name_.c_str());
+  name_.clear();
+}
+
+Result<void> FakeMemory::give_away(const std::filesystem::path& name) {
+  if (name_.empty()) return Error(Code::kUnimplemented, "the fake's memory has no name");
+  if (::rename(name_.c_str(), name.c_str()) != 0) return Error::from_errno(errno, name.string());
+  name_.clear();
+  return {};
 }
 
 Result<std::vector<PageRun>> FakeMemory::changed_pages() const {
@@ -102,7 +125,7 @@ Result<void> FakeMemory::write(std::uint32_t first, std::string_view bytes) {
 // --- devices and disk ---
 
 FakeStates::FakeStates(Host host, const MachineSpec& spec, SocketEnds engine_ends)
-    : host_(std::move(host)), engine_ends_(std::move(engine_ends)) {
+    : host_(std::move(host)), engine_ends_(std::move(engine_ends)), memory_name_(spec.ram_path) {
   if (const auto* disk = spec.find(DeviceKind::kDisk)) {
     disk_device_ = disk->id;
     disk_ = disk->path;
@@ -111,7 +134,7 @@ FakeStates::FakeStates(Host host, const MachineSpec& spec, SocketEnds engine_end
 
 Result<void> FakeStates::begin(UniqueFd origin, std::uint64_t bytes) {
   if (!origin) serial_ = hex_encode(random_bytes(kSerialBytes));
-  memory_ = COVE_TRY(FakeMemory::create(std::move(origin), bytes));
+  memory_ = COVE_TRY(FakeMemory::create(std::move(origin), bytes, memory_name_));
   return {};
 }
 
@@ -120,8 +143,14 @@ std::shared_ptr<GuestMemory> FakeStates::memory() {
   return memory_;
 }
 
-Result<void> FakeStates::give_memory_away(const std::filesystem::path& /*name*/) {
-  return Error(Code::kUnimplemented, "the fake's memory has no name");
+Result<void> FakeStates::give_memory_away(const std::filesystem::path& name) {
+  return memory_->give_away(name);
+}
+
+// Whoever has its memory still may read it; the name is free for the next machine.
+void FakeStates::engine_gone() {
+  engine_ends_ = {};
+  if (memory_ != nullptr) memory_->drop_name();
 }
 
 Result<void> FakeStates::allowed(const char* call) const {
@@ -180,6 +209,26 @@ Result<void> FakeStates::write_disk(std::string_view text) const {
   if (disk_.empty()) return Error(Code::kNotFound, "the fake machine has no disk");
   const auto fd = COVE_TRY(open_file(disk_, O_WRONLY | O_APPEND));
   return write_all({}, fd.get(), text);
+}
+
+Result<void> FakeStates::write_page(std::uint32_t page, std::string_view word) {
+  if (word.size() > kGuestPageBytes || page >= kWatchedPages)
+    return Error(Code::kOutOfRange, "the guest writes to its first pages only");
+  std::string bytes(word);
+  bytes.resize(kGuestPageBytes, '\0');
+  return memory_->write(page, bytes);
+}
+
+Result<std::string> FakeStates::describe() const {
+  std::string text = serial_ + ' ' + disk_.string();
+  std::string bytes(kWatchedPages * kGuestPageBytes, '\0');
+  COVE_TRY(memory_->read({0, kWatchedPages}, bytes));
+  for (std::uint32_t page = 0; page < kWatchedPages; ++page) {
+    const auto word = std::string_view(bytes).substr(page * kGuestPageBytes, kGuestPageBytes);
+    const auto end = word.find('\0');
+    if (end > 0) text += ' ' + std::to_string(page) + '=' + std::string(word.substr(0, end));
+  }
+  return text;
 }
 
 }  // namespace cove
