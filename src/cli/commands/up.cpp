@@ -15,6 +15,7 @@
 #include "cli/vm_view.h"
 #include "cli/wait_report.h"
 #include "format/duration.h"
+#include "provision/vm_maker.h"
 #include "store/vm_reasons.h"
 
 namespace cove {
