@@ -106,19 +106,28 @@ Result<void> remove_object(const Home& home, const Candidate& candidate, SweepRe
   return {};
 }
 
+bool is_older(const struct stat& info, std::chrono::seconds age) {
+  return std::chrono::system_clock::now() - std::chrono::system_clock::from_time_t(info.st_ctim.tv_sec) >=
+         age;
+}
+
 // Nobody holds a lock on it, and it is not on the way from an engine to who will.
-void sweep_hot_layers(const std::set<std::string>& in_the_making, SweepReport& report) {
+void sweep_hot_layers(const std::set<std::string>& in_the_making, const SweepOptions& options,
+                      SweepReport& report) {
   const auto prefix = hot_layer_path("");
-  const auto names = list_directory(prefix.parent_path());
+  const auto folder =
+      options.frozen_memory_folder.empty() ? prefix.parent_path() : options.frozen_memory_folder;
+  const auto names = list_directory(folder);
   if (!names.ok()) return;
   for (const auto& name : *names) {
     const auto start = prefix.filename().string();
     if (!name.starts_with(start) || !is_object_id(name.substr(start.size()))) continue;
     if (in_the_making.contains(name.substr(start.size()))) continue;
-    const auto path = prefix.parent_path() / name;
+    const auto path = folder / name;
     const auto file = open_file(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     struct stat info {};
     if (!file.ok() || ::fstat(file->get(), &info) != 0 || info.st_uid != ::geteuid()) continue;
+    if (!is_older(info, options.frozen_memory_age)) continue;
     if (!S_ISREG(info.st_mode) || ::flock(file->get(), LOCK_EX | LOCK_NB) != 0) continue;
     if (::unlink(path.c_str()) != 0) continue;
     ++report.removed;
@@ -128,7 +137,7 @@ void sweep_hot_layers(const std::set<std::string>& in_the_making, SweepReport& r
 
 }  // namespace
 
-Result<SweepReport> sweep_store(const Home& home) {
+Result<SweepReport> sweep_store(const Home& home, const SweepOptions& options) {
   SweepReport report;
   if (!path_exists(home.vms())) return report;
   COVE_TRY(VmRegistry(home).sweep());
@@ -143,7 +152,7 @@ Result<SweepReport> sweep_store(const Home& home) {
   for (const auto& vm : *roots) {
     if (vm.alive) in_the_making.insert(vm.pending.begin(), vm.pending.end());
   }
-  sweep_hot_layers(in_the_making, report);
+  sweep_hot_layers(in_the_making, options, report);
   const auto known = find_known(home, *roots);
   if (!known.ok()) {
     report.kept = known.error().message();

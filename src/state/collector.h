@@ -15,7 +15,9 @@
 //  - The store's lock is held: no VM is born, renamed or deleted, and no other sweep runs meanwhile.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <string>
 
 #include "store/home.h"
@@ -28,7 +30,14 @@ struct SweepReport {
   std::string kept{};             // why what might be garbage was kept; empty: it was not
 };
 
+struct SweepOptions {
+  // All homes of a user have their frozen memories in one place. A new one of another home, whose files are
+  // not read here, may be on its way from the engine that made it to who will hold it.
+  std::chrono::seconds frozen_memory_age{60};
+  std::filesystem::path frozen_memory_folder{};  // empty: where hot_layer_path() has them
+};
+
 // Also VMs' folders that a crash left out of sight. A home without VMs' folder is left alone.
-Result<SweepReport> sweep_store(const Home& home);
+Result<SweepReport> sweep_store(const Home& home, const SweepOptions& options = {});
 
 }  // namespace cove

@@ -213,22 +213,30 @@ TEST_F(CollectorTest, AFrozenMemoryGoesWhenNobodyHoldsIt) {
   const auto held = new_object_id();
   const auto in_the_making = new_object_id();
   const auto left = new_object_id();
+  const auto frozen = [this](const std::string& id) { return frozen_ / hot_layer_path(id).filename(); };
   for (const auto& id : {held, in_the_making, left})
-    ASSERT_TRUE(write_file_atomic(hot_layer_path(id), "memory", 0400).ok());
-  ASSERT_TRUE(web.save_pending({in_the_making, left}).ok());
-  std::optional<UniqueFd> user = open_file(hot_layer_path(held), O_RDONLY).value();
+    ASSERT_TRUE(write_file_atomic(frozen(id), "memory", 0400).ok());
+  const auto there_are = [&] {
+    return std::vector<bool>{path_exists(frozen(held)), path_exists(frozen(in_the_making)),
+                             path_exists(frozen(left))};
+  };
+  const SweepOptions old_ones{.frozen_memory_age = std::chrono::seconds(0), .frozen_memory_folder = frozen_};
+  std::optional<UniqueFd> user = open_file(frozen(held), O_RDONLY).value();
   ASSERT_EQ(::flock(user->get(), LOCK_SH), 0);
+  ASSERT_TRUE(web.save_pending({in_the_making}).ok());
+  sweep();
+  EXPECT_EQ(there_are(), (std::vector<bool>{true, true, true})) << "new: another home's, perhaps";
   {
     const auto lock = web.lock("supervisor");
     ASSERT_TRUE(lock.ok());
-    ASSERT_TRUE(web.save_pending({in_the_making}).ok());
-    EXPECT_EQ(sweep().removed, 1U);
-    EXPECT_TRUE(path_exists(hot_layer_path(held)));
-    EXPECT_TRUE(path_exists(hot_layer_path(in_the_making)));
-    EXPECT_FALSE(path_exists(hot_layer_path(left)));
+    ASSERT_TRUE(sweep_store(home_, old_ones).ok());
+    EXPECT_EQ(there_are(), (std::vector<bool>{true, true, false}));
   }
+  ASSERT_TRUE(sweep_store(home_, old_ones).ok());
+  EXPECT_EQ(there_are(), (std::vector<bool>{true, false, false})) << "who spoke for it is dead";
   user.reset();
-  EXPECT_EQ(sweep().removed, 2U) << "what a dead process spoke for is memory nobody runs on";
+  ASSERT_TRUE(sweep_store(home_, old_ones).ok());
+  EXPECT_EQ(there_are(), (std::vector<bool>{false, false, false}));
 }
 
 TEST_F(CollectorTest, AHomeThatIsNotThereIsNotMade) {

@@ -19,6 +19,7 @@ class StoreFixture : public ::testing::Test {
   explicit StoreFixture(const std::filesystem::path& where = "/tmp")
       : temp_(TempDir::create(where, "cove-collector-").value()), home_(temp_.path() / "home") {
     EXPECT_TRUE(home_.create().ok());
+    EXPECT_TRUE(make_directories(frozen_).ok());
     image_ = DiskImage::create(temp_.path() / "image.raw", DiskFormat::kRaw, kMemoryBytes).value();
   }
 
@@ -79,7 +80,7 @@ class StoreFixture : public ::testing::Test {
     ASSERT_TRUE(vm.save_snapshots(tree).ok());
   }
   SweepReport sweep() const {
-    const auto swept = sweep_store(home_);
+    const auto swept = sweep_store(home_, {.frozen_memory_folder = frozen_});
     EXPECT_TRUE(swept.ok()) << swept.error().message();
     return swept.ok() ? *swept : SweepReport{};
   }
@@ -93,6 +94,7 @@ class StoreFixture : public ::testing::Test {
   StateStore store() const { return StateStore(home_.root()); }
 
   TempDir temp_;
+  std::filesystem::path frozen_ = temp_.path() / "shm";  // not everybody's
   Home home_;
   std::optional<DiskImage> image_;
 };
