@@ -40,7 +40,10 @@ class StateCapture {
   // else removes it at its end, forgets it. kUnimplemented if the file has no name.
   virtual Result<void> give_memory_away(const std::filesystem::path& name) = 0;
   // kFailedPrecondition unless kPaused. The disks are at rest and flushed when it is done.
-  virtual void save_devices(Done<DeviceState> done) = 0;
+  // kLetGo: another engine may open them; they come back with resume(). That takes a millisecond for each
+  // disk file below them, so who goes on in this engine keeps them.
+  enum class Disks : std::uint8_t { kKept, kLetGo };
+  virtual void save_devices(Disks disks, Done<DeviceState> done) = 0;
   // kPaused. Done when the engine has done what it had begun: what it has not read of its sockets by now it
   // will not read before it runs again, and what it held back for lack of room it has written as far as there
   // was room. Before save_devices() in a hand-over.

@@ -96,9 +96,9 @@ Result<void> MachineCapture::look() {
   });
 }
 
-Result<void> MachineCapture::read_devices() {
-  COVE_TRY(on_machine([captured = captured_](Machine& machine, Done<void> done) {
-    machine.states()->save_devices([captured, done = std::move(done)](Result<DeviceState> saved) {
+Result<void> MachineCapture::read_devices(StateCapture::Disks disks) {
+  COVE_TRY(on_machine([disks, captured = captured_](Machine& machine, Done<void> done) {
+    machine.states()->save_devices(disks, [captured, done = std::move(done)](Result<DeviceState> saved) {
       if (!saved.ok()) return done(std::move(saved).error());
       captured->devices = std::move(saved).value();
       done({});
@@ -156,7 +156,7 @@ Result<void> MachineCapture::in_place(const Onward& onward, const TakePages& tak
   COVE_TRY(stand());
   parts_.step("the guest stands still");
   const auto taken = [&]() -> Result<void> {
-    COVE_TRY(read_devices());
+    COVE_TRY(read_devices(StateCapture::Disks::kKept));
     COVE_TRY(take_pages(*memory_));
     return on_machine([onward](Machine& machine, Done<void> done) {
       machine.states()->switch_disk(onward.device, onward.overlay, std::move(done));
@@ -205,6 +205,7 @@ Result<void> MachineCapture::hand_over(const Onward& onward) {
 void MachineCapture::return_to_old_engine() {
   log_warn("a hand-over failed; the vm goes on where it was", {});
   const auto back = on_machine([this](Machine& machine, const Done<void>& done) {
+    other_.reset();  // it may hold the disks already
     machine.states()->go_on();
     parts_.channels.go_on();
     done({});
@@ -223,7 +224,7 @@ Result<void> MachineCapture::move_over(const Onward& onward) {
     parts_.channels.take_unread();
     return {};
   }));
-  COVE_TRY(read_devices());
+  COVE_TRY(read_devices(StateCapture::Disks::kLetGo));
   COVE_TRY(on_machine([](Machine& machine, const Done<void>& done) {
     machine.states()->stand_still();
     done({});
@@ -258,7 +259,7 @@ Result<Captured> MachineCapture::take_and_hold(const TakePages& take_pages) {
     COVE_TRY(look());
     COVE_TRY(stand());
     parts_.step("the guest stands still");
-    COVE_TRY(read_devices());
+    COVE_TRY(read_devices(StateCapture::Disks::kKept));
     if (captured_->mapping == GuestMemory::Mapping::kPrivate) COVE_TRY(take_pages(*memory_));
     end_stillness();
     return {};

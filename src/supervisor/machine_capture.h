@@ -73,7 +73,7 @@ class MachineCapture {
   Result<void> stand();
   Result<void> let_run();
   Result<void> look();
-  Result<void> read_devices();
+  Result<void> read_devices(StateCapture::Disks disks);
   Result<void> read_nvram();
   Result<void> release();
   Result<void> in_place(const Onward& onward, const TakePages& take_pages);

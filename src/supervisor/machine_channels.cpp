@@ -29,6 +29,10 @@ void MachineChannels::unwire() {
   if (network_ != nullptr) network_->detach();
   console_.attach_guest({});
   engine_ = {};
+  // It may have ended in the middle of a hand-over.
+  console_unread_.clear();
+  agent_unread_.clear();
+  opened();
 }
 
 void MachineChannels::hold() {

@@ -9,7 +9,9 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "control/ask.h"
+#include "disk/disk_chain.h"
 #include "model/object_id.h"
+#include "state/collector.h"
 #include "state/memory_layers.h"
 #include "supervisor/device_files.h"
 
@@ -52,27 +54,42 @@ struct StateKeeper::Draft {
 
 class StateKeeper::Turn {
  public:
-  static Result<Turn> take(std::atomic<bool>& busy) {
-    if (busy.exchange(true)) {
-      return Error(Code::kFailedPrecondition, "another state of this vm is being saved just now")
-          .hint("try again in a moment");
-    }
-    return Turn(busy);
-  }
+  explicit Turn(Guarded<bool>& busy) : busy_(&busy) {}
   Turn(Turn&& other) noexcept : busy_(std::exchange(other.busy_, nullptr)) {}
   Turn& operator=(Turn&&) = delete;
   ~Turn() {
-    if (busy_ != nullptr) *busy_ = false;
+    if (busy_ != nullptr) busy_->with([](bool& busy) { busy = false; });
   }
 
  private:
-  explicit Turn(std::atomic<bool>& busy) : busy_(&busy) {}
-  std::atomic<bool>* busy_;
+  Guarded<bool>* busy_;
 };
 
+StateKeeper::StateKeeper(Parts parts)
+    : parts_(std::move(parts)), busy_(false), tidier_("states-tidier", [this] { tidy(); }) {}
+
+StateKeeper::~StateKeeper() {
+  wishes_.close();
+  merging_.with([](const CancelSource& merging) { merging.cancel(); });
+  tidier_.join();
+}
+
+Result<StateKeeper::Turn> StateKeeper::take_turn() {
+  constexpr auto kOthersTurn = std::chrono::minutes(10);
+  const OpContext ctx{{}, Deadline::after(kOthersTurn)};
+  COVE_TRY(busy_
+               .wait(
+                   ctx, [](const bool& busy) { return !busy; }, [](bool& busy) { busy = true; })
+               .context("another state of this vm is being saved"));
+  return Turn(busy_);
+}
+
 Result<SavedState> StateKeeper::save(const SaveRequest& request, Progress& progress) {
-  const Turn turn = COVE_TRY(Turn::take(busy_));
-  return save_in_turn(request, progress);
+  merging_.with([](const CancelSource& merging) { merging.cancel(); });
+  const Turn turn = COVE_TRY(take_turn());
+  auto saved = save_in_turn(request, progress);
+  if (saved.ok() && request.kind != SaveRequest::Kind::kSuspend) tidy_soon();
+  return saved;
 }
 
 Result<SavedState> StateKeeper::save_in_turn(const SaveRequest& request, Progress& progress) {
@@ -260,7 +277,10 @@ Result<StateManifest> StateKeeper::write_state(const SaveRequest& request, Draft
 Result<void> StateKeeper::commit(const SaveRequest& request, const Draft& draft, const StateManifest& state) {
   VmHoldings& holdings = parts_.holdings;
   if (request.kind == SaveRequest::Kind::kSuspend) return commit_suspend(draft, state);
-  if (request.kind == SaveRequest::Kind::kForkBase) return holdings.settle({state.id});
+  if (request.kind == SaveRequest::Kind::kForkBase) {
+    holdings.keep_for_forks(state.id);
+    return holdings.settle();
+  }
   auto tree = COVE_TRY(holdings.directory().load_snapshots());
   COVE_TRY(tree.add({.name = request.name,
                      .state = state.id,
@@ -286,7 +306,7 @@ Result<void> StateKeeper::commit_suspend(const Draft& draft, const StateManifest
 }
 
 Result<void> StateKeeper::remove_snapshot(const std::string& name) {
-  const Turn turn = COVE_TRY(Turn::take(busy_));
+  const Turn turn = COVE_TRY(take_turn());
   VmHoldings& holdings = parts_.holdings;
   auto tree = COVE_TRY(holdings.directory().load_snapshots());
   const Snapshot* snapshot = tree.find(name);
@@ -294,7 +314,54 @@ Result<void> StateKeeper::remove_snapshot(const std::string& name) {
   COVE_TRY(tree.remove(name));
   COVE_TRY(holdings.directory().save_snapshots(tree));
   holdings.forget_last(state);
-  return holdings.settle();
+  COVE_TRY(holdings.settle());
+  tidy_soon();
+  return {};
+}
+
+// --- tidying ---
+
+void StateKeeper::tidy_soon() {
+  // One that waits will do.
+  static_cast<void>(wishes_.put({{}, Deadline::after(std::chrono::nanoseconds(0))}, 1));
+}
+
+void StateKeeper::tidy() {
+  for (;;) {
+    const auto wish = wishes_.take({});
+    if (!wish.ok() || !wish->has_value()) return;
+    auto merged = merge_once();
+    while (merged.ok() && *merged) merged = merge_once();
+    if (!merged.ok()) log_info("the disk's chain was not merged", {{"reason", merged.error().message()}});
+    const auto swept = sweep_store(parts_.holdings.directory().home());
+    if (!swept.ok()) log_warn("the store was not swept", {{"reason", swept.error().message()}});
+    parts_.step("tidied");
+  }
+}
+
+// Whether there was something to merge.
+Result<bool> StateKeeper::merge_once() {
+  const Turn turn = COVE_TRY(take_turn());
+  VmHoldings& holdings = parts_.holdings;
+  const DiskNodes nodes(holdings.directory().home().root());
+  const auto segment = COVE_TRY(next_merge(nodes, holdings.root_disk()));
+  if (!segment) return false;
+  const CancelToken cancel = merging_.with([](CancelSource& merging) {
+    merging = CancelSource();
+    return merging.token();
+  });
+  const std::string merged = new_object_id();
+  COVE_TRY(holdings.speak_for({merged}));
+  NoProgress quiet;
+  const auto gate = [this](std::string_view name) -> Result<void> {
+    parts_.step(name);
+    return {};
+  };
+  const auto done =
+      merge_segment({cancel, {}}, nodes, {.segment = *segment, .new_id = merged, .gate = gate}, quiet);
+  COVE_TRY(holdings.settle());
+  COVE_TRY(done);
+  return true;
 }
 
 }  // namespace cove

@@ -7,6 +7,8 @@
 #include <functional>
 #include <string>
 
+#include "base/guarded.h"
+#include "base/thread.h"
 #include "supervisor/machine_capture.h"
 #include "supervisor/vm_holdings.h"
 
@@ -45,13 +47,17 @@ class StateKeeper {
     std::function<std::vector<std::string>()> facts_met;  // any thread
     std::function<void(std::string_view)> step;
   };
-  explicit StateKeeper(Parts parts) : parts_(std::move(parts)) {}
+  explicit StateKeeper(Parts parts);
+  ~StateKeeper();  // gives up what it tidies
 
-  // kFailedPrecondition: another one is being saved, or the VM is not in a state to be saved; kAlreadyExists:
+  // Waits for its turn. kFailedPrecondition: the VM is not in a state to be saved; kAlreadyExists:
   // there is a snapshot of that name; kResourceExhausted: no room. After an error the VM is what it was.
   Result<SavedState> save(const SaveRequest& request, Progress& progress);
   // Its children become its parent's. kNotFound.
   Result<void> remove_snapshot(const std::string& name);
+  // Soon, on a thread of its own: the disk's chain is kept short, and what nothing names any more is removed.
+  // A state that is to be saved meanwhile comes first.
+  void tidy_soon();
   // The VM ended because it was suspended.
   bool suspended() const { return suspended_; }
 
@@ -73,9 +79,16 @@ class StateKeeper {
   Result<void> name_root_disk(const std::string& node);
   void undo(const SaveRequest& request, const Draft& draft);
 
+  Result<Turn> take_turn();
+  void tidy();
+  Result<bool> merge_once();
+
   Parts parts_;
-  std::atomic<bool> busy_{false};
+  Guarded<bool> busy_;
   std::atomic<bool> suspended_{false};
+  Guarded<CancelSource> merging_;
+  Mailbox<int> wishes_{1};
+  Thread tidier_;
 };
 
 }  // namespace cove

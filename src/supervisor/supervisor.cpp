@@ -88,6 +88,7 @@ void Supervisor::start_machine() {
     if (!started.ok()) return start_failed(std::move(started));
     step("running");
     reporter_.finish({});
+    if (return_ != nullptr) keeper_->tidy_soon();
   };
   if (return_ == nullptr) return power_->start(std::move(done));
   auto origin = return_->origin();

@@ -26,6 +26,7 @@ PendingIds VmHoldings::held() const {
   PendingIds ids;
   if (base_) ids.insert(base_->id);
   if (last_) ids.insert(last_->index.layers.begin(), last_->index.layers.end());
+  if (!fork_base_.empty()) ids.insert(fork_base_);
   return ids;
 }
 
@@ -34,9 +35,8 @@ Result<void> VmHoldings::speak_for(const PendingIds& ids) {
   return directory_.save_pending(spoken_for_);
 }
 
-Result<void> VmHoldings::settle(const PendingIds& also) {
+Result<void> VmHoldings::settle() {
   PendingIds ids = held();
-  ids.insert(also.begin(), also.end());
   if (ids == spoken_for_) return {};
   spoken_for_ = std::move(ids);
   return directory_.save_pending(spoken_for_);
@@ -45,6 +45,7 @@ Result<void> VmHoldings::settle(const PendingIds& also) {
 Result<void> VmHoldings::end() {
   base_.reset();
   last_.reset();
+  fork_base_.clear();
   return settle();
 }
 

@@ -41,10 +41,13 @@ class VmHoldings {
   // The state is deleted: its layers are not kept for the next one's sake.
   void forget_last(const std::string& state);
 
+  // A state that others are about to go on from is kept until the next one, or the VM's end.
+  void keep_for_forks(std::string state) { fork_base_ = std::move(state); }
+
   // Adds to the ids spoken for; on disk when it returns, so what they name may be made.
   Result<void> speak_for(const PendingIds& ids);
-  // Only what is held is spoken for from now on, and `also`.
-  Result<void> settle(const PendingIds& also = {});
+  // Only what is held is spoken for from now on.
+  Result<void> settle();
   // The VM has ended: nothing is.
   Result<void> end();
 
@@ -67,6 +70,7 @@ class VmHoldings {
   std::string root_disk_;
   std::optional<Base> base_;
   std::optional<Last> last_;
+  std::string fork_base_;
   PendingIds spoken_for_;
 };
 

@@ -66,11 +66,12 @@ class HandOverContract : public ::testing::TestWithParam<HandOverSubject> {
     DeviceState state;
     EXPECT_TRUE(run.call([&](Done<void> done) { run.machine().states()->settle(std::move(done)); }).ok());
     const auto saved = run.call([&](Done<void> done) {
-      run.machine().states()->save_devices([&state, done = std::move(done)](Result<DeviceState> result) {
-        if (!result.ok()) return done(std::move(result).error());
-        state = std::move(*result);
-        done({});
-      });
+      run.machine().states()->save_devices(StateCapture::Disks::kLetGo,
+                                           [&state, done = std::move(done)](Result<DeviceState> result) {
+                                             if (!result.ok()) return done(std::move(result).error());
+                                             state = std::move(*result);
+                                             done({});
+                                           });
     });
     EXPECT_TRUE(saved.ok()) << saved.error().message();
     return state;

@@ -44,11 +44,12 @@ class StateCaptureContract : public testing::TestWithParam<CaptureSubject> {
   static Result<DeviceState> save(MachineRun& run) {
     DeviceState state;
     COVE_TRY(run.call([&](Done<void> done) {
-      run.machine().states()->save_devices([&state, done = std::move(done)](Result<DeviceState> saved) {
-        if (!saved.ok()) return done(std::move(saved).error());
-        state = std::move(*saved);
-        done({});
-      });
+      run.machine().states()->save_devices(StateCapture::Disks::kLetGo,
+                                           [&state, done = std::move(done)](Result<DeviceState> saved) {
+                                             if (!saved.ok()) return done(std::move(saved).error());
+                                             state = std::move(*saved);
+                                             done({});
+                                           });
     }));
     return state;
   }

@@ -161,7 +161,7 @@ TEST_F(FakeMachineTest, SoftwareInItsGuestIsHandedOverWithIt) {
   DeviceState state;
   call([&](auto done) { machine_->pause(done); });
   call([&](auto done) {
-    machine_->states()->save_devices([&state, done](Result<DeviceState> saved) {
+    machine_->states()->save_devices(StateCapture::Disks::kKept, [&state, done](Result<DeviceState> saved) {
       state = *saved;
       done(Result<void>());
     });

@@ -161,7 +161,7 @@ Result<void> FakeStates::allowed(const char* call) const {
                std::string("cannot do ") + call + ": the VM is " + std::string(to_string(host_.state())));
 }
 
-void FakeStates::save_devices(Done<DeviceState> done) {
+void FakeStates::save_devices(Disks /*disks*/, Done<DeviceState> done) {
   auto result = allowed("save_devices");
   host_.loop.post(
       [done = std::move(done), result = std::move(result), blob = make_blob(serial_, host_.save_terminal())] {

@@ -118,7 +118,7 @@ std::optional<Error> QemuStateCapture::not_paused(const char* what) const {
 
 // --- saving ---
 
-void QemuStateCapture::save_devices(Done<DeviceState> done) {
+void QemuStateCapture::save_devices(Disks disks, Done<DeviceState> done) {
   auto file = make_memory_file("cove-devices");
   auto refused = not_paused("save the devices");
   if (!refused && !file.ok()) refused = file.error();
@@ -126,7 +126,8 @@ void QemuStateCapture::save_devices(Done<DeviceState> done) {
   const auto fd = std::make_shared<UniqueFd>(std::move(*file));
   // QEMU's working directory and name space are ours, so it may open what is ours.
   const std::string name = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(fd->get());
-  engine_->qmp.execute("xen-save-devices-state", Json::object({{"filename", name}}),
+  engine_->qmp.execute("xen-save-devices-state",
+                       Json::object({{"filename", name}, {"live", disks == Disks::kLetGo}}),
                        [this, fd, done = std::move(done)](Result<Json> saved) mutable {
                          if (!saved.ok()) return done(std::move(saved).error().context("saving the devices"));
                          auto blob = read_to_end({}, fd->get(), kMaxDeviceBytes);

@@ -35,7 +35,7 @@ class QemuStateCapture final : public StateCapture {
 
   std::shared_ptr<GuestMemory> memory() override;
   Result<void> give_memory_away(const std::filesystem::path& name) override;
-  void save_devices(Done<DeviceState> done) override;
+  void save_devices(Disks disks, Done<DeviceState> done) override;
   void settle(Done<void> done) override;
   void load_devices(DeviceState state, Done<void> done) override;
   void switch_disk(const std::string& device, const std::filesystem::path& overlay, Done<void> done) override;
