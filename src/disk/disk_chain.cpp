@@ -116,6 +116,7 @@ Result<std::optional<ChainSegment>> next_merge(const DiskNodes& nodes, std::stri
   const auto chain = COVE_TRY(chain_of(nodes, id));
   if (chain.size() <= kMaxChainNodes) return std::optional<ChainSegment>();
   std::vector<std::uint64_t> bytes;
+  bytes.reserve(chain.size());
   for (const auto& node : chain) bytes.push_back(COVE_TRY(allocated_bytes(COVE_TRY(nodes.path_of(node)))));
   const auto span = plan_merge(bytes);
   if (!span) return std::optional<ChainSegment>();

@@ -1,5 +1,6 @@
 #include "disk/qcow2_clusters.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
 #include "base/io.h"

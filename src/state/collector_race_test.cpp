@@ -169,7 +169,7 @@ class RaceWriter {
     NoProgress quiet;
     const ChainSegment segment{chain[2], {chain.begin() + 3, chain.end()}};
     const auto merged = merge_segment({}, nodes_, {.segment = segment, .new_id = id}, quiet);
-    if (!merged.ok() && merged.error().code() != Code::kAborted) return merged;
+    if (!merged.ok() && merged.error().code() != Code::kAborted) return merged.error();
     return settle();
   }
 
