@@ -313,6 +313,7 @@ Result<void> StateKeeper::remove_snapshot(const std::string& name) {
   const std::string state = snapshot == nullptr ? std::string() : snapshot->state;
   COVE_TRY(tree.remove(name));
   COVE_TRY(holdings.directory().save_snapshots(tree));
+  parts_.step("snapshot unnamed");
   holdings.forget_last(state);
   COVE_TRY(holdings.settle());
   tidy_soon();

@@ -65,7 +65,9 @@ Result<void> StateReturn::claim() {
   ids.insert({state_.id, overlay_});
   for (const auto& disk : state_.disks) ids.insert(disk.node);
   COVE_TRY(holdings.speak_for(ids));
+  options_.step("state spoken for");
   COVE_TRY(holdings.make_overlay(state_.disks.front().node, overlay_, options_.disk_bytes));
+  options_.step("next layer made");
   if (!state_.files.contains(std::string(kNvramFile))) return {};
   const auto variables = COVE_TRY(holdings.store().read(state_, kNvramFile));
   return write_file_atomic(holdings.directory().nvram(), variables, 0600);
@@ -144,12 +146,15 @@ Result<void> StateReturn::commit() {
   config.root_disk = overlay_;
   COVE_TRY(directory.save_config(config));
   holdings.set_root_disk(overlay_);
+  options_.step("disk named");
   if (!options_.record.snapshot.empty()) {
     auto tree = COVE_TRY(directory.load_snapshots());
     COVE_TRY(tree.set_current(options_.record.snapshot));
     COVE_TRY(directory.save_snapshots(tree));
+    options_.step("snapshot is current");
   }
   COVE_TRY(directory.clear_suspend());
+  options_.step("no longer suspended");
   holdings.set_last(state_.id, std::move(index_));
   return holdings.settle();
 }

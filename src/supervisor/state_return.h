@@ -3,8 +3,10 @@
 // crash finds it suspended as it was.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/thread.h"
@@ -22,6 +24,7 @@ class StateReturn {
     MachineSpec planned;       // what the configuration would boot
     std::uint64_t disk_bytes;  // as large as the configuration wants the disk, at least
     std::string engine;        // Hypervisor::engine()
+    std::function<void(std::string_view)> step;
   };
   // Looks at everything that can be wrong before anything is touched, then makes what the machine needs.
   // kFailedPrecondition: this engine cannot load it; kDataLoss: which file is damaged. Blocking.

@@ -99,7 +99,8 @@ Result<void> Supervisor::prepare_return(const MachineSpec& planned) {
                                            .record = std::move(*record),
                                            .planned = planned,
                                            .disk_bytes = config_.disk_bytes(),
-                                           .engine = parts_.hypervisor.engine()}));
+                                           .engine = parts_.hypervisor.engine(),
+                                           .step = [this](std::string_view name) { step(name); }}));
   for (const auto& line : return_->differences()) log_info("runs as it was saved", {{"differs", line}});
   step("state claimed");
   return {};

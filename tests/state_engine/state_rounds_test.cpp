@@ -1,17 +1,11 @@
 // One round trip of everything that a state can be made into, on the fake engine.
 #include <gtest/gtest.h>
 
-#include "provision/vm_forker.h"
+#include "expect_done.h"
 #include "vm_world.h"
 
 namespace cove::state_test {
 namespace {
-
-#define EXPECT_DONE(call)                                              \
-  do {                                                                 \
-    const auto done = (call);                                          \
-    EXPECT_TRUE(done.ok()) << #call << ": " << done.error().message(); \
-  } while (false)
 
 TEST(StateRounds, ASuspendedVmGoesOnWithItsMemoryAndItsDisk) {
   VmWorld world("/dev/shm");

@@ -58,7 +58,7 @@ VmWorld::VmWorld(const std::filesystem::path& parent)
 }
 
 VmWorld::~VmWorld() {
-  while (!running_.empty()) static_cast<void>(stop(running_.begin()->first));
+  while (!running_.empty()) static_cast<void>(stop(std::string(running_.begin()->first)));
 }
 
 Result<void> VmWorld::make_vm(const std::string& name) {
@@ -83,7 +83,7 @@ Result<void> VmWorld::start(const std::string& name, const Start& how) {
   return started;
 }
 
-Result<void> VmWorld::start_thread(const std::string& name, const Start& how, Running& run) const {
+Result<void> VmWorld::start_thread(const std::string& name, const Start& how, Running& run) {
   FakeOptions fake;
   fake.has_agent = false;
   run.hypervisor = make_fake_hypervisor(fake);
@@ -102,7 +102,8 @@ Result<void> VmWorld::start_thread(const std::string& name, const Start& how, Ru
       .accelerator_reason = {},
       .greeting = GreetingOptions::Depth::kHelloOnly,
       .version = "test",
-      .at_step = nullptr});
+      .at_step =
+          [this](std::string_view step) { steps_.with([step](auto& steps) { steps.emplace_back(step); }); }});
   auto [mine, its] = COVE_TRY(make_pipe());
   auto pipe = std::make_shared<UniqueFd>(std::move(its));
   const auto beginning =
@@ -162,6 +163,10 @@ Observation VmWorld::after_end(const std::string& name) {
   // A process that was killed may be waited for before its last descriptors are closed.
   COVE_CHECK(vm(name).lock_waiting(soon(), "test").ok());
   return vm(name).observe();
+}
+
+std::vector<std::string> VmWorld::take_steps() {
+  return steps_.with([](auto& steps) { return std::exchange(steps, {}); });
 }
 
 // --- what they are asked ---

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/files.h"
+#include "base/guarded.h"
 #include "base/thread.h"
 #include "control/control_client.h"
 #include "control/launcher.h"
@@ -57,6 +58,8 @@ class VmWorld {
   Result<void> stop(const std::string& name);
   // kill -9, of one that is a process.
   Result<void> kill(const std::string& name);
+  // The steps that supervisors that are threads have come to since this was last asked.
+  std::vector<std::string> take_steps();
   // Until its supervisor, which is about to end, has ended.
   Observation after_end(const std::string& name);
 
@@ -92,12 +95,13 @@ class VmWorld {
  private:
   struct Running;
   Result<std::string> talk(const std::string& name, const std::string& line, const std::string& until) const;
-  Result<void> start_thread(const std::string& name, const Start& how, Running& run) const;
+  Result<void> start_thread(const std::string& name, const Start& how, Running& run);
   Result<void> start_process(const std::string& name, const Start& how, Running& run) const;
 
   TempDir folder_;
   Home home_;
   std::map<std::string, std::unique_ptr<Running>> running_;
+  Guarded<std::vector<std::string>> steps_;
   PendingIds spoken_for_;  // ever: the layers on tmpfs are among them
 };
 
