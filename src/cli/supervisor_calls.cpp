@@ -154,12 +154,20 @@ Result<VmStopped> ask_stop(const OpContext& ctx, const VmDirectory& vm, StopMode
 namespace {
 
 // Saving takes as long as writing memory to the disk does.
-Result<VmSaved> ask_save(const OpContext& ctx, const VmDirectory& vm, const ControlRequest& request) {
+Result<ControlResponse> call_save(const OpContext& ctx, const VmDirectory& vm,
+                                  const ControlRequest& request) {
   constexpr auto kLongest = std::chrono::hours(1);
   auto client = COVE_TRY(ControlClient::connect(ctx.with_timeout(kQuick), vm));
-  const auto response = COVE_TRY(ask_long(ctx.with_timeout(kLongest), vm, client, request, kProof));
+  return ask_long(ctx.with_timeout(kLongest), vm, client, request, kProof);
+}
+
+VmSaved saved_from(const ControlResponse& response) {
   const auto& saved = response.saved();
-  return VmSaved{saved.id(), std::chrono::microseconds(saved.stood_still_us()), saved.changed_bytes()};
+  return {saved.id(), std::chrono::microseconds(saved.stood_still_us()), saved.changed_bytes()};
+}
+
+Result<VmSaved> ask_save(const OpContext& ctx, const VmDirectory& vm, const ControlRequest& request) {
+  return saved_from(COVE_TRY(call_save(ctx, vm, request)));
 }
 
 ControlRequest snapshot_request(const char* action, const std::string& name) {
@@ -183,6 +191,19 @@ Result<VmSaved> ask_save_snapshot(const OpContext& ctx, const VmDirectory& vm, c
   auto request = snapshot_request("save", name);
   request.mutable_snapshot()->set_description(description);
   return ask_save(ctx, vm, request);
+}
+
+Result<VmDiskSaved> ask_save_disks(const OpContext& ctx, const VmDirectory& vm, const std::string& name,
+                                   const std::string& description, std::chrono::milliseconds freeze) {
+  ControlRequest request;
+  request.set_type("disk-snapshot");
+  auto& command = *request.mutable_disk_snapshot();
+  command.set_action("save");
+  command.set_name(name);
+  command.set_description(description);
+  command.set_freeze_ms(static_cast<std::uint64_t>(freeze.count()));
+  const auto response = COVE_TRY(call_save(ctx, vm, request));
+  return VmDiskSaved{saved_from(response), response.saved().frozen(), response.saved().not_frozen_why()};
 }
 
 Result<void> ask_delete_snapshot(const OpContext& ctx, const VmDirectory& vm, const std::string& name) {

@@ -83,6 +83,14 @@ Result<VmSaved> ask_suspend(const OpContext& ctx, const VmDirectory& vm);
 // Returns when the state is on disk; the guest has long gone on.
 Result<VmSaved> ask_save_snapshot(const OpContext& ctx, const VmDirectory& vm, const std::string& name,
                                   const std::string& description);
+// The disks alone; `freeze` 0: the guest's file systems are not held still.
+struct VmDiskSaved {
+  VmSaved saved{};
+  bool frozen = false;
+  std::string not_frozen_why{};  // although that was asked for
+};
+Result<VmDiskSaved> ask_save_disks(const OpContext& ctx, const VmDirectory& vm, const std::string& name,
+                                   const std::string& description, std::chrono::milliseconds freeze);
 Result<void> ask_delete_snapshot(const OpContext& ctx, const VmDirectory& vm, const std::string& name);
 // A state for other VMs to go on from; it is kept until the next one, or until somebody speaks for it.
 Result<VmSaved> ask_fork_base(const OpContext& ctx, const VmDirectory& vm);

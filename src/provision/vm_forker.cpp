@@ -60,8 +60,8 @@ Result<void> VmForker::fill_fork(const VmDirectory& vm, const Fork& order) {
   ids.insert({state.id, config.root_disk});
   for (const auto& disk : state.disks) ids.insert(disk.node);
   COVE_TRY(vm.save_pending(ids));
-  // Whoever named it until now may have dropped it before it was spoken for here.
-  COVE_TRY(store.load(order.state));
+  // Else a sweep may have begun before it was spoken for here.
+  COVE_TRY(order.still_named());
   COVE_TRY(vm.save_config(config));
   COVE_TRY(make_overlay_over(vm.home(), state.disks.front().node, config));
   if (state.files.contains(std::string(kNvramFile)))

@@ -4,6 +4,7 @@
 // left.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "base/cancel.h"
@@ -20,7 +21,9 @@ class VmForker {
   enum class Identity : unsigned char { kNew, kKept };
   struct Fork {
     VmName name;
-    std::string state;  // id; whoever names it goes on doing so until this returns
+    std::string state;  // id
+    // Asked once the new VM has spoken for the state: an error if whoever named it does so no more.
+    std::function<Result<void>()> still_named;
     Identity identity = Identity::kNew;
   };
   // A suspended VM. kAlreadyExists; kNotFound, kDataLoss: the state.

@@ -135,6 +135,7 @@ Result<void> StateKeeper::prepare(const SaveRequest& request, Draft& draft) {
   COVE_TRY(check_room(holdings.directory().home().root(), 0));
   draft.node = holdings.root_disk();
   COVE_TRY(holdings.speak_for({draft.state, draft.page_layer, draft.new_base, draft.overlay, draft.node}));
+  if (request.kind != SaveRequest::Kind::kSuspend) COVE_TRY(holdings.speak_for_chain(draft.node));
   parts_.step("spoken for");
   if (request.kind == SaveRequest::Kind::kSuspend) return {};
   // An empty overlay reads like what is below it: whatever happens from here on, the disk is right.

@@ -65,6 +65,7 @@ Result<void> StateReturn::claim() {
   ids.insert({state_.id, overlay_});
   for (const auto& disk : state_.disks) ids.insert(disk.node);
   COVE_TRY(holdings.speak_for(ids));
+  COVE_TRY(holdings.speak_for_chain(state_.disks.front().node));
   options_.step("state spoken for");
   COVE_TRY(holdings.make_overlay(state_.disks.front().node, overlay_, options_.disk_bytes));
   options_.step("next layer made");

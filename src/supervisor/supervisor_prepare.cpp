@@ -91,8 +91,9 @@ void Supervisor::make_keeper() {
 Result<void> Supervisor::prepare_return(const MachineSpec& planned) {
   const VmDirectory& directory = options_.directory;
   auto record = COVE_TRY(directory.load_suspend());
-  if (!record) return {};
-  if (options_.beginning == SupervisorOptions::Beginning::kCold) return keep_aside(*record);
+  const bool cold = options_.beginning == SupervisorOptions::Beginning::kCold;
+  if (record && cold) COVE_TRY(keep_aside(*record));
+  if (!record || cold) return holdings_->speak_for_chain(config_.root_disk);
   reporter_.step("reading the saved state");
   return_ = COVE_TRY(StateReturn::prepare({.holdings = *holdings_,
                                            .loop = *loop_,

@@ -6,6 +6,7 @@
 
 #include "base/files.h"
 #include "base/log.h"
+#include "disk/disk_chain.h"
 #include "disk/disk_nodes.h"
 #include "state/memory_layers.h"
 
@@ -33,6 +34,14 @@ PendingIds VmHoldings::held() const {
 Result<void> VmHoldings::speak_for(const PendingIds& ids) {
   spoken_for_.insert(ids.begin(), ids.end());
   return directory_.save_pending(spoken_for_);
+}
+
+Result<void> VmHoldings::speak_for_chain(const std::string& node) {
+  const auto chain = COVE_TRY(chain_of(DiskNodes(directory_.home().root()), node));
+  COVE_TRY(speak_for({chain.begin(), chain.end()}));
+  // What went before it was spoken for is not opened by a name that nobody has.
+  COVE_TRY(chain_of(DiskNodes(directory_.home().root()), node));
+  return {};
 }
 
 Result<void> VmHoldings::settle() {

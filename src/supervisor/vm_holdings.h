@@ -46,6 +46,9 @@ class VmHoldings {
 
   // Adds to the ids spoken for; on disk when it returns, so what they name may be made.
   Result<void> speak_for(const PendingIds& ids);
+  // The same for a node and all below it: an engine is about to open them by their names, which another VM's
+  // merge and a sweep could take away meanwhile. settle() ends it.
+  Result<void> speak_for_chain(const std::string& node);
   // Only what is held is spoken for from now on.
   Result<void> settle();
   // The VM has ended: nothing is.

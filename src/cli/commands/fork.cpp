@@ -27,12 +27,13 @@ Result<std::vector<VmName>> fork_names(const std::string& name, std::uint64_t co
   return names;
 }
 
-std::string text_of(const std::string& name, const std::string& source, const ForkBase& base) {
-  std::string text = name + ": running, a fork of " + source;
-  if (base.stood_still.count() == 0) return text;
+std::string text_of(const std::string& name, const std::string& source, const VmMaking& making) {
+  const bool clone = making.how == VmMaking::How::kClone;
+  std::string text = name + (clone ? ": booting from the disk of " : ": running, a fork of ") + source;
+  if (making.stood_still.count() == 0) return text;
   char still[64];
   std::snprintf(still, sizeof still, " (which stood still %.0f ms)",
-                static_cast<double>(base.stood_still.count()) / 1000);
+                static_cast<double>(making.stood_still.count()) / 1000);
   return text + still;
 }
 
@@ -48,19 +49,19 @@ Result<int> run_fork(Invocation& inv) {
       return Error(Code::kAlreadyExists, "a vm named \"" + name.str() + "\" exists already");
   }
   auto progress = make_progress(inv.env.err);
-  const auto base = COVE_TRY(fork_base(inv.context(), source));
   const auto identity =
       inv.flags.is_set("keep-identity") ? VmForker::Identity::kKept : VmForker::Identity::kNew;
-  COVE_TRY(fork_vms(inv.context(), inv.env, *names, base.state, identity, *progress));
+  const auto making = COVE_TRY(plan_copies(inv.context(), inv.env, source, identity));
+  COVE_TRY(fork_vms(inv.context(), inv.env, *names, making, *progress));
   progress.reset();
   for (const auto& name : *names) {
     Json details = Json::object({{"source", inv.flags.words[0]}});
-    if (base.stood_still.count() != 0)
-      details.set("source_stood_still_us", static_cast<std::uint64_t>(base.stood_still.count()));
+    if (making.stood_still.count() != 0)
+      details.set("source_stood_still_us", static_cast<std::uint64_t>(making.stood_still.count()));
     inv.tell({.vm = name.str(),
               .done = "forked",
               .state = "running",
-              .text = text_of(name.str(), inv.flags.words[0], base),
+              .text = text_of(name.str(), inv.flags.words[0], making),
               .details = std::move(details)});
   }
   return 0;
