@@ -106,8 +106,19 @@ Result<PageLayerWriter> PageLayerWriter::create(Options options) {
 Result<void> PageLayerWriter::add(std::uint32_t page, std::string_view bytes) {
   COVE_CHECK(bytes.size() % kPageBytes == 0);
   COVE_CHECK(index_.pages.empty() || page > index_.pages.back().page);
+  if (options_.full_layer >= 0) return add_changed(page, bytes);
   for (; !bytes.empty(); bytes.remove_prefix(kPageBytes))
     COVE_TRY(add_page(page++, bytes.substr(0, kPageBytes)));
+  return {};
+}
+
+Result<void> PageLayerWriter::add_changed(std::uint32_t page, std::string_view bytes) {
+  std::string there(bytes.size(), '\0');
+  COVE_TRY(read_at(options_.full_layer, page * kPageBytes, there).context("the full layer"));
+  for (std::size_t at = 0; at < bytes.size(); at += kPageBytes, ++page) {
+    const auto bytes_now = bytes.substr(at, kPageBytes);
+    if (bytes_now != std::string_view(there).substr(at, kPageBytes)) COVE_TRY(add_page(page, bytes_now));
+  }
   return {};
 }
 
@@ -222,6 +233,21 @@ Result<void> read_indexed_pages(
     at += count;
   }
   return {};
+}
+
+Result<void> write_merged_layer(const OpContext& ctx, int full_layer, const PageIndex& index,
+                                const std::function<Result<UniqueFd>(const std::string& layer_id)>& open,
+                                const std::filesystem::path& layer, Progress& progress) {
+  const auto fd = COVE_TRY(create_hidden(layer));
+  auto written = copy_memory(ctx, full_layer, fd.get(), progress);
+  if (written.ok()) {
+    written = read_indexed_pages(index, open, [&](std::uint32_t page, std::string_view bytes) {
+      return pwrite_all(fd.get(), page * kPageBytes, bytes);
+    });
+  }
+  if (written.ok()) written = publish(fd.get(), layer);
+  if (!written.ok()) ::unlink(hidden_name(layer).c_str());
+  return std::move(written).context("writing the memory to " + layer.string());
 }
 
 }  // namespace cove

@@ -31,6 +31,9 @@ class PageLayerWriter {
     std::string layer_id;         // how the index names it
     std::uint64_t memory_bytes = 0;
     const PageIndex* before = nullptr;  // of the state before, over the same full layer; borrowed
+    // The full layer that the index is over, if the pages come from a machine that maps an older one: what is
+    // the same there is left out. -1: they are all in the index. Borrowed.
+    int full_layer = -1;
   };
   static Result<PageLayerWriter> create(Options options);
   PageLayerWriter(PageLayerWriter&&) = default;
@@ -44,6 +47,7 @@ class PageLayerWriter {
 
  private:
   PageLayerWriter(Options options, UniqueFd fd);
+  Result<void> add_changed(std::uint32_t page, std::string_view bytes);
   Result<void> add_page(std::uint32_t page, std::string_view bytes);
   std::optional<PageRef> known(std::uint32_t page, const Checksum128& sum);
   std::uint32_t take_over(std::uint32_t layer_of_before);
@@ -57,6 +61,12 @@ class PageLayerWriter {
   std::uint32_t slots_ = 0;
   std::string pending_;
 };
+
+// A new full layer that holds what `full_layer` and the index over it hold together. Its blocks are on disk
+// when this returns. kDataLoss as read_indexed_pages().
+Result<void> write_merged_layer(const OpContext& ctx, int full_layer, const PageIndex& index,
+                                const std::function<Result<UniqueFd>(const std::string& layer_id)>& open,
+                                const std::filesystem::path& layer, Progress& progress);
 
 // Every page of the index, ascending, checked against its checksum; runs that lie together come together.
 // `open` gives the file of a page layer. kDataLoss names the layer.

@@ -143,5 +143,39 @@ TEST_F(MemoryLayers, AWriterThatIsGivenUpLeavesNothing) {
   EXPECT_TRUE(list_directory(folder_.path())->empty());
 }
 
+TEST_F(MemoryLayers, AFullLayerAndItsPagesBecomeOneNewFullLayer) {
+  const UniqueFd memory(::memfd_create("memory", MFD_CLOEXEC));
+  ASSERT_EQ(::ftruncate(memory.get(), kLayeredBytes), 0);
+  for (const std::uint32_t page : {1U, 2U, 7U})
+    ASSERT_EQ(::pwrite(memory.get(), page_of('m').data(), kPageBytes, static_cast<off_t>(page * kPageBytes)),
+              static_cast<ssize_t>(kPageBytes));
+  const auto index = write(kFirst, {{2, page_of('\0')}, {3, page_of('c')}});
+  NoSteps quiet;
+  const auto open = [this](const std::string& id) { return open_file(path(id), O_RDONLY); };
+  const auto merged = write_merged_layer({}, memory.get(), index, open, path("merged"), quiet);
+  ASSERT_TRUE(merged.ok()) << merged.error().message();
+  const auto bytes = read_file(path("merged"), kLayeredBytes + 1).value();
+  ASSERT_EQ(bytes.size(), kLayeredBytes);
+  const std::map<std::uint32_t, char> held{{1, 'm'}, {3, 'c'}, {7, 'm'}};
+  for (std::uint32_t page = 0; page < kLayeredBytes / kPageBytes; ++page) {
+    const auto expected = held.contains(page) ? page_of(held.at(page)) : page_of('\0');
+    EXPECT_EQ(bytes.substr(page * kPageBytes, kPageBytes), expected) << page;
+  }
+}
+
+TEST_F(MemoryLayers, PagesThatTheNewerFullLayerHoldsAreLeftOut) {
+  const UniqueFd newer(::memfd_create("newer", MFD_CLOEXEC));
+  ASSERT_EQ(::ftruncate(newer.get(), kLayeredBytes), 0);
+  ASSERT_EQ(::pwrite(newer.get(), page_of('a').data(), kPageBytes, kPageBytes),
+            static_cast<ssize_t>(kPageBytes));
+  auto writer = PageLayerWriter::create(
+      {.layer = path(kFirst), .layer_id = kFirst, .memory_bytes = kLayeredBytes, .full_layer = newer.get()});
+  ASSERT_TRUE(writer.ok());
+  ASSERT_TRUE(writer->add(1, page_of('a') + page_of('b') + page_of('\0')).ok());
+  const auto index = writer->finish();
+  ASSERT_TRUE(index.ok());
+  EXPECT_EQ(*read(*index), (std::map<std::uint32_t, std::string>{{2, page_of('b')}}));
+}
+
 }  // namespace
 }  // namespace cove

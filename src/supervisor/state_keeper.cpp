@@ -1,7 +1,9 @@
 #include "supervisor/state_keeper.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/clock.h"
@@ -9,9 +11,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "control/ask.h"
-#include "disk/disk_chain.h"
 #include "model/object_id.h"
-#include "state/collector.h"
 #include "state/memory_layers.h"
 #include "supervisor/device_files.h"
 
@@ -37,6 +37,14 @@ Result<void> check_room(const std::filesystem::path& folder, std::uint64_t bytes
       .hint("delete snapshots that are not needed (cove snapshot list), or make room on that file system");
 }
 
+// Whether a state's pages are a large part of the layer they are over.
+bool outgrown(const PageIndex& index, std::uint64_t layer_bytes) {
+  constexpr std::uint64_t kAlwaysFine = std::uint64_t{96} << 20U;
+  constexpr std::uint64_t kNeverFine = std::uint64_t{512} << 20U;
+  constexpr std::uint64_t kShare = 4;
+  return index.pages.size() * kPageBytes > std::clamp(layer_bytes / kShare, kAlwaysFine, kNeverFine);
+}
+
 }  // namespace
 
 // What a state that is being saved will consist of.
@@ -52,43 +60,29 @@ struct StateKeeper::Draft {
   DiskQuiet quiet = DiskQuiet::kCrashConsistent;
 };
 
-class StateKeeper::Turn {
- public:
-  explicit Turn(Guarded<bool>& busy) : busy_(&busy) {}
-  Turn(Turn&& other) noexcept : busy_(std::exchange(other.busy_, nullptr)) {}
-  Turn& operator=(Turn&&) = delete;
-  ~Turn() {
-    if (busy_ != nullptr) busy_->with([](bool& busy) { busy = false; });
-  }
-
- private:
-  Guarded<bool>* busy_;
-};
-
 StateKeeper::StateKeeper(Parts parts)
-    : parts_(std::move(parts)), busy_(false), tidier_("states-tidier", [this] { tidy(); }) {}
+    : parts_(std::move(parts)),
+      busy_(false),
+      tidier_(
+          {.holdings = parts_.holdings, .take_turn = [this] { return take_turn(); }, .step = parts_.step}) {}
 
-StateKeeper::~StateKeeper() {
-  wishes_.close();
-  merging_.with([](const CancelSource& merging) { merging.cancel(); });
-  tidier_.join();
-}
-
-Result<StateKeeper::Turn> StateKeeper::take_turn() {
+// Held until the last copy goes.
+Result<std::shared_ptr<void>> StateKeeper::take_turn() {
   constexpr auto kOthersTurn = std::chrono::minutes(10);
   const OpContext ctx{{}, Deadline::after(kOthersTurn)};
   COVE_TRY(busy_
                .wait(
                    ctx, [](const bool& busy) { return !busy; }, [](bool& busy) { busy = true; })
                .context("another state of this vm is being saved"));
-  return Turn(busy_);
+  return std::shared_ptr<void>(static_cast<void*>(&busy_),
+                               [this](void*) { busy_.with([](bool& busy) { busy = false; }); });
 }
 
 Result<SavedState> StateKeeper::save(const SaveRequest& request, Progress& progress) {
-  merging_.with([](const CancelSource& merging) { merging.cancel(); });
-  const Turn turn = COVE_TRY(take_turn());
+  tidier_.give_way();
+  const auto turn = COVE_TRY(take_turn());
   auto saved = save_in_turn(request, progress);
-  if (saved.ok() && request.kind != SaveRequest::Kind::kSuspend) tidy_soon();
+  if (saved.ok() && request.kind != SaveRequest::Kind::kSuspend) tidier_.soon();
   return saved;
 }
 
@@ -186,7 +180,8 @@ Result<void> StateKeeper::take_pages(GuestMemory& memory, Draft& draft) {
   draft.pages.emplace(COVE_TRY(PageLayerWriter::create({.layer = store.page_layer(draft.page_layer),
                                                         .layer_id = draft.page_layer,
                                                         .memory_bytes = memory.bytes(),
-                                                        .before = parts_.holdings.last_index()})));
+                                                        .before = parts_.holdings.last_index(),
+                                                        .full_layer = parts_.holdings.newer_layer()})));
   std::string buffer;
   for (const auto& run : COVE_TRY(memory.changed_pages())) {
     for (std::uint32_t at = 0; at < run.count;) {
@@ -250,7 +245,29 @@ Result<PageIndex> StateKeeper::write_memory(const SaveRequest& request, Draft& d
   PageIndex index{.memory_bytes = captured.spec.memory_bytes};
   if (draft.pages) index = COVE_TRY(draft.pages->finish());
   parts_.step("pages durable");
+  const bool lasting = request.kind != SaveRequest::Kind::kForkBase;
+  if (lasting && outgrown(index, allocated(holdings.layer().file.get())))
+    COVE_TRY(merge_memory(draft, index, progress));
   return index;
+}
+
+// Going on from a state costs a millisecond for each MiB of its pages: when they are many, they become part
+// of a new full layer, which is mapped.
+Result<void> StateKeeper::merge_memory(const Draft& draft, PageIndex& index, Progress& progress) {
+  VmHoldings& holdings = parts_.holdings;
+  const auto& store = holdings.store();
+  COVE_TRY(check_room(holdings.directory().home().root(),
+                      allocated(holdings.layer().file.get()) + index.pages.size() * kPageBytes));
+  progress.step("putting the memory together");
+  const auto open = [&store](const std::string& layer) {
+    return open_file(store.page_layer(layer), O_RDONLY);
+  };
+  COVE_TRY(write_merged_layer({}, holdings.layer().file.get(), index, open, store.full_layer(draft.new_base),
+                              progress));
+  parts_.step("memory merged");
+  holdings.set_layer(draft.new_base, COVE_TRY(open_file(store.full_layer(draft.new_base), O_RDWR)));
+  index = PageIndex{.memory_bytes = index.memory_bytes};
+  return {};
 }
 
 Result<StateManifest> StateKeeper::write_state(const SaveRequest& request, Draft& draft,
@@ -263,7 +280,7 @@ Result<StateManifest> StateKeeper::write_state(const SaveRequest& request, Draft
   if (state.kind == StateKind::kFull) {
     index = COVE_TRY(write_memory(request, draft, captured, progress));
     state.machine = captured.spec;
-    state.memory = StateMemory{holdings.base()->id, captured.spec.memory_bytes};
+    state.memory = StateMemory{holdings.layer().id, captured.spec.memory_bytes};
     COVE_TRY(files.add_file(kDeviceStateFile, captured.devices.blob));
     COVE_TRY(files.add_file(kVideoFile, encode_video(captured.devices.video)));
     COVE_TRY(files.add_file(kPageIndexFile, encode_page_index(*index)));
@@ -307,7 +324,8 @@ Result<void> StateKeeper::commit_suspend(const Draft& draft, const StateManifest
 }
 
 Result<void> StateKeeper::remove_snapshot(const std::string& name) {
-  const Turn turn = COVE_TRY(take_turn());
+  tidier_.give_way();
+  const auto turn = COVE_TRY(take_turn());
   VmHoldings& holdings = parts_.holdings;
   auto tree = COVE_TRY(holdings.directory().load_snapshots());
   const Snapshot* snapshot = tree.find(name);
@@ -317,53 +335,8 @@ Result<void> StateKeeper::remove_snapshot(const std::string& name) {
   parts_.step("snapshot unnamed");
   holdings.forget_last(state);
   COVE_TRY(holdings.settle());
-  tidy_soon();
+  tidier_.soon();
   return {};
-}
-
-// --- tidying ---
-
-void StateKeeper::tidy_soon() {
-  // One that waits will do.
-  static_cast<void>(wishes_.put({{}, Deadline::after(std::chrono::nanoseconds(0))}, 1));
-}
-
-void StateKeeper::tidy() {
-  for (;;) {
-    const auto wish = wishes_.take({});
-    if (!wish.ok() || !wish->has_value()) return;
-    auto merged = merge_once();
-    while (merged.ok() && *merged) merged = merge_once();
-    if (!merged.ok()) log_info("the disk's chain was not merged", {{"reason", merged.error().message()}});
-    const auto swept = sweep_store(parts_.holdings.directory().home());
-    if (!swept.ok()) log_warn("the store was not swept", {{"reason", swept.error().message()}});
-    parts_.step("tidied");
-  }
-}
-
-// Whether there was something to merge.
-Result<bool> StateKeeper::merge_once() {
-  const Turn turn = COVE_TRY(take_turn());
-  VmHoldings& holdings = parts_.holdings;
-  const DiskNodes nodes(holdings.directory().home().root());
-  const auto segment = COVE_TRY(next_merge(nodes, holdings.root_disk()));
-  if (!segment) return false;
-  const CancelToken cancel = merging_.with([](CancelSource& merging) {
-    merging = CancelSource();
-    return merging.token();
-  });
-  const std::string merged = new_object_id();
-  COVE_TRY(holdings.speak_for({merged}));
-  NoProgress quiet;
-  const auto gate = [this](std::string_view name) -> Result<void> {
-    parts_.step(name);
-    return {};
-  };
-  const auto done =
-      merge_segment({cancel, {}}, nodes, {.segment = *segment, .new_id = merged, .gate = gate}, quiet);
-  COVE_TRY(holdings.settle());
-  COVE_TRY(done);
-  return true;
 }
 
 }  // namespace cove

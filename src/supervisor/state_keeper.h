@@ -8,8 +8,8 @@
 #include <string>
 
 #include "base/guarded.h"
-#include "base/thread.h"
 #include "supervisor/machine_capture.h"
+#include "supervisor/store_tidier.h"
 #include "supervisor/vm_holdings.h"
 
 namespace cove {
@@ -48,22 +48,19 @@ class StateKeeper {
     std::function<void(std::string_view)> step;
   };
   explicit StateKeeper(Parts parts);
-  ~StateKeeper();  // gives up what it tidies
 
   // Waits for its turn. kFailedPrecondition: the VM is not in a state to be saved; kAlreadyExists:
   // there is a snapshot of that name; kResourceExhausted: no room. After an error the VM is what it was.
   Result<SavedState> save(const SaveRequest& request, Progress& progress);
   // Its children become its parent's. kNotFound.
   Result<void> remove_snapshot(const std::string& name);
-  // Soon, on a thread of its own: the disk's chain is kept short, and what nothing names any more is removed.
-  // A state that is to be saved meanwhile comes first.
-  void tidy_soon();
+  // What was left by states that are gone.
+  void tidy_soon() { tidier_.soon(); }
   // The VM ended because it was suspended.
   bool suspended() const { return suspended_; }
 
  private:
   struct Draft;
-  class Turn;
   Result<SavedState> save_in_turn(const SaveRequest& request, Progress& progress);
   Result<void> prepare(const SaveRequest& request, Draft& draft);
   Result<Captured> capture(const SaveRequest& request, Draft& draft);
@@ -72,6 +69,7 @@ class StateKeeper {
   Result<StateManifest> describe(const SaveRequest& request, const Draft& draft) const;
   Result<PageIndex> write_memory(const SaveRequest& request, Draft& draft, const Captured& captured,
                                  Progress& progress);
+  Result<void> merge_memory(const Draft& draft, PageIndex& index, Progress& progress);
   Result<StateManifest> write_state(const SaveRequest& request, Draft& draft, const Captured& captured,
                                     Progress& progress);
   Result<void> commit(const SaveRequest& request, const Draft& draft, const StateManifest& state);
@@ -79,16 +77,12 @@ class StateKeeper {
   Result<void> name_root_disk(const std::string& node);
   void undo(const SaveRequest& request, const Draft& draft);
 
-  Result<Turn> take_turn();
-  void tidy();
-  Result<bool> merge_once();
+  Result<std::shared_ptr<void>> take_turn();
 
   Parts parts_;
   Guarded<bool> busy_;
   std::atomic<bool> suspended_{false};
-  Guarded<CancelSource> merging_;
-  Mailbox<int> wishes_{1};
-  Thread tidier_;
+  StoreTidier tidier_;
 };
 
 }  // namespace cove

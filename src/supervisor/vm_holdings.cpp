@@ -15,8 +15,14 @@ namespace cove {
 Result<void> VmHoldings::set_base(std::string id, UniqueFd file) {
   if (::flock(file.get(), LOCK_SH | LOCK_NB) != 0) return Error::from_errno(errno, "holding the memory");
   base_ = Base{std::move(id), std::move(file)};
+  newer_.reset();
   last_.reset();
   return {};
+}
+
+void VmHoldings::set_layer(std::string id, UniqueFd file) {
+  newer_ = Base{std::move(id), std::move(file)};
+  last_.reset();
 }
 
 void VmHoldings::forget_last(const std::string& state) {
@@ -26,6 +32,7 @@ void VmHoldings::forget_last(const std::string& state) {
 PendingIds VmHoldings::held() const {
   PendingIds ids;
   if (base_) ids.insert(base_->id);
+  if (newer_) ids.insert(newer_->id);
   if (last_) ids.insert(last_->index.layers.begin(), last_->index.layers.end());
   if (!fork_base_.empty()) ids.insert(fork_base_);
   return ids;
@@ -53,6 +60,7 @@ Result<void> VmHoldings::settle() {
 
 Result<void> VmHoldings::end() {
   base_.reset();
+  newer_.reset();
   last_.reset();
   fork_base_.clear();
   return settle();

@@ -34,6 +34,11 @@ class VmHoldings {
   void set_root_disk(std::string id) { root_disk_ = std::move(id); }
   const std::optional<Base>& base() const { return base_; }
   Result<void> set_base(std::string id, UniqueFd file);
+  // The full layer that states are saved over: the base, or a newer one in which what had changed since the
+  // base was put together with it. Any page that differs between the two is one that the engine changed.
+  const Base& layer() const { return newer_ ? *newer_ : *base_; }
+  int newer_layer() const { return newer_ ? newer_->file.get() : -1; }
+  void set_layer(std::string id, UniqueFd file);
   // Of the last state over this base whose layers are still there: pages that did not change are not written
   // again. nullptr: none.
   const PageIndex* last_index() const { return last_ ? &last_->index : nullptr; }
@@ -72,6 +77,7 @@ class VmHoldings {
   StateStore store_;
   std::string root_disk_;
   std::optional<Base> base_;
+  std::optional<Base> newer_;
   std::optional<Last> last_;
   std::string fork_base_;
   PendingIds spoken_for_;
