@@ -179,6 +179,10 @@ TEST(RamBacking, CountsWhatOthersWerePromised) {
   const auto full = check_ram_fits(name, 64U << 20U);
   ASSERT_FALSE(full.ok());
   EXPECT_EQ(full.error().code(), Code::kResourceExhausted);
+  // A frozen memory never grows.
+  std::filesystem::rename(folder->path() / "other", folder->path() / "cove-layer-0-1", error);
+  ASSERT_FALSE(error);
+  EXPECT_TRUE(check_ram_fits(name, 64U << 20U).ok());
 }
 
 TEST(LineTail, KeepsTheLastLinesFitToBeShown) {

@@ -44,12 +44,17 @@ Result<std::uint64_t> host_memory_left() {
   return *available + meminfo_bytes(text, "SwapFree:").value_or(0);
 }
 
-// Sparse bytes of the regular files in a folder: promised to running VMs, not yet taken by them.
+// What hot_layer_path() calls frozen memories; this library does not know saved states.
+constexpr std::string_view kFrozenPrefix = "cove-layer-";
+
+// Sparse bytes of the regular files in a folder: promised to running VMs, not yet taken by them. A frozen
+// memory is mapped privately and never grows.
 std::uint64_t promised_bytes(const std::string& folder) {
   std::uint64_t promised = 0;
   const auto names = list_directory(folder);
   if (!names.ok()) return 0;
   for (const auto& name : *names) {
+    if (name.starts_with(kFrozenPrefix)) continue;
     struct stat info {};
     if (::lstat((std::filesystem::path(folder) / name).c_str(), &info) != 0 || !S_ISREG(info.st_mode))
       continue;

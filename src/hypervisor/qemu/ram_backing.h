@@ -38,7 +38,7 @@ class RamBacking {
 };
 
 // The check alone: free bytes of the folder's file system and of the host's memory, less what RAM files there
-// have been promised and not yet used.
+// have been promised and not yet used; frozen memories (cove-layer-*) never grow.
 Result<void> check_ram_fits(const std::string& tmpfs_folder, std::uint64_t bytes);
 
 }  // namespace cove
