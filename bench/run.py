@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""The benchmarks of the promised figures: bench/run.py [NAME...]   (tools/dev bench builds first)
+"""The benchmarks of the promised figures: bench/run.py [-quick] [NAME...]   (tools/dev bench builds first)
 
 Each prints one line: what was measured, the median of several runs, the peer's median measured in turns in the same
-run, their ratio, and the promise. Exit status 1 if a promise is not kept. COVE_BENCH_RUNS sets the runs (default 5).
+run, their ratio, and the promise. Exit status 1 if a promise is not kept. COVE_BENCH_RUNS sets the runs (default 5);
+-quick makes "state" a try of minutes.
 """
 import os
 import pathlib
@@ -20,6 +21,7 @@ COVE = str(BIN / "cove")
 RUNS = int(os.environ.get("COVE_BENCH_RUNS", "5"))
 VM = "cove-bench"
 BOOT_VM = "cove-bench-boot"
+QUICK = "-quick" in sys.argv[1:]
 failed = []
 
 
@@ -313,13 +315,19 @@ def bench_net():
         failed.append("net")
 
 
+def bench_state():
+    quick = ["-quick"] if QUICK else []
+    if subprocess.run([sys.executable, "-B", ROOT / "bench/state_bench.py", *quick]).returncode != 0:
+        failed.append("state")
+
+
 ALL = {"cli": bench_cli, "script": bench_script, "boot": bench_boot, "exec": bench_exec, "copy": bench_copy,
        "idle": bench_idle, "net": bench_net,
-       "rpc": bench_rpc}
+       "rpc": bench_rpc, "state": bench_state}
 
 
 def main():
-    names = sys.argv[1:] or list(ALL)
+    names = [word for word in sys.argv[1:] if word != "-quick"] or list(ALL)
     unknown = [n for n in names if n not in ALL]
     if unknown:
         raise SystemExit(f"unknown benchmark {unknown[0]}; there are: {' '.join(ALL)}")
