@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""The benchmarks of the promised figures: bench/run.py [-quick] [NAME...]   (tools/dev bench builds first)
+"""The benchmarks of the promised figures: bench/run.py [-quick|-large] [NAME...]   (tools/dev bench builds first)
 
 Each prints one line: what was measured, the median of several runs, the peer's median measured in turns in the same
 run, their ratio, and the promise. Exit status 1 if a promise is not kept. COVE_BENCH_RUNS sets the runs (default 5);
--quick makes "state" a try of minutes.
+-quick makes "state" a try of minutes, -large leaves its small guest out.
 """
 import os
 import pathlib
@@ -21,7 +21,7 @@ COVE = str(BIN / "cove")
 RUNS = int(os.environ.get("COVE_BENCH_RUNS", "5"))
 VM = "cove-bench"
 BOOT_VM = "cove-bench-boot"
-QUICK = "-quick" in sys.argv[1:]
+OPTIONS = [word for word in sys.argv[1:] if word in ("-quick", "-large")]  # of "state"
 failed = []
 
 
@@ -316,8 +316,7 @@ def bench_net():
 
 
 def bench_state():
-    quick = ["-quick"] if QUICK else []
-    if subprocess.run([sys.executable, "-B", ROOT / "bench/state_bench.py", *quick]).returncode != 0:
+    if subprocess.run([sys.executable, "-B", ROOT / "bench/state_bench.py", *OPTIONS]).returncode != 0:
         failed.append("state")
 
 
@@ -327,7 +326,7 @@ ALL = {"cli": bench_cli, "script": bench_script, "boot": bench_boot, "exec": ben
 
 
 def main():
-    names = [word for word in sys.argv[1:] if word != "-quick"] or list(ALL)
+    names = [word for word in sys.argv[1:] if word not in OPTIONS] or list(ALL)
     unknown = [n for n in names if n not in ALL]
     if unknown:
         raise SystemExit(f"unknown benchmark {unknown[0]}; there are: {' '.join(ALL)}")
