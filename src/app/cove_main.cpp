@@ -15,11 +15,12 @@ namespace {
 
 // A signal handler reaches nothing else. The first is set once, before the handlers are installed.
 const cove::CancelSource* interrupted = nullptr;
+const cove::CancelSource* interrupted_again = nullptr;
 std::atomic<int> first_signal{0};
 
 extern "C" void on_interrupt(int number) {
   int none = 0;
-  first_signal.compare_exchange_strong(none, number);
+  if (!first_signal.compare_exchange_strong(none, number)) interrupted_again->cancel();
   interrupted->cancel();
 }
 
@@ -83,11 +84,14 @@ void install_handlers() {
 int main(int argc, char** argv) {
   cove::open_standard_streams();
   const cove::CancelSource cancel;
+  const cove::CancelSource cancel_again;
   interrupted = &cancel;
+  interrupted_again = &cancel_again;
   install_handlers();
   cove::rpc::route_message_log();
   auto env = surroundings(argc, argv);
   env.cancel = cancel.token();
+  env.cancel_again = cancel_again.token();
   env.cancelling_signal = cancelling_signal;
   return cove::run_cli(env);
 }

@@ -81,7 +81,7 @@ class CompletionTest : public ::testing::Test {
 };
 
 TEST_F(CompletionTest, commands_and_group_members) {
-  EXPECT_EQ(complete_words({"st"}), (Words{"status", "stop"}));
+  EXPECT_EQ(complete_words({"st"}), (Words{"status", "stop", "state"}));
   EXPECT_EQ(complete_words({"vm", "re"}), Words{"rename"});
   EXPECT_EQ(complete_words({"help", "exi"}), Words{"exit-status"});
 }

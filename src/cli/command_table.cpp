@@ -38,6 +38,7 @@ constexpr std::array kTable{
     &kDiskSnapshotListCommand,
     &kDiskSnapshotRestoreCommand,
     &kDiskSnapshotDeleteCommand,
+    &kStateVerifyCommand,
     &kVmListCommand,
     &kVmRenameCommand,
     &kVmSetCommand,

@@ -36,6 +36,7 @@ Words values_of(const FlagSpec& flag, const CompletionSources& sources) {
     facts.emplace_back("stopped");
     return facts;
   }
+  if (flag.name == "on-exit") return {"suspend", "stop"};
   if (flag.name == "boot") return {"kernel", "uefi"};
   if (flag.name == "network") return {"nat", "none"};
   if (flag.name == "image") return {"debian:12", "debian:12-full"};

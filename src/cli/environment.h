@@ -25,7 +25,8 @@ struct Environment {
   int in = 0;
   int out = 1;
   int err = 2;
-  CancelToken cancel;  // fires at Ctrl-C, SIGTERM or SIGHUP
+  CancelToken cancel;        // fires at Ctrl-C, SIGTERM or SIGHUP
+  CancelToken cancel_again;  // fires at the second of them
   // Which of them it was; 0 before. Null: nobody listens to signals.
   int (*cancelling_signal)() = nullptr;
 };

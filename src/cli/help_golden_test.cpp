@@ -29,7 +29,7 @@ TEST(HelpGolden, overview_and_every_command) {
     for (auto& c : file) c = c == ' ' ? '_' : c;
     expect_golden(file, help_for(*command));
   }
-  for (const auto* group : {"vm", "snapshot", "image", "script", "doctor"}) {
+  for (const auto* group : {"vm", "snapshot", "disk-snapshot", "state", "image", "script", "doctor"}) {
     expect_golden("group_" + std::string(group), help_for_group(group));
   }
 }

@@ -30,4 +30,15 @@ std::vector<std::string> saved_machine_differences(const StateManifest& state, c
   return lines;
 }
 
+std::string saved_machine_text(const std::string& vm, const std::vector<std::string>& differences) {
+  return vm + " goes on with the machine it was saved with: " + join(differences, ", ");
+}
+
+void add_differences(Json& json, const std::vector<std::string>& differences) {
+  if (differences.empty()) return;
+  Json lines = Json::array();
+  for (const auto& line : differences) lines.push_back(line);
+  json.set("differs_from_configuration", std::move(lines));
+}
+
 }  // namespace cove

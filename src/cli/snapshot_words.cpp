@@ -21,6 +21,21 @@ void add_json(Json& json, const Snapshot& snapshot) {
   json.set("state", snapshot.state);
 }
 
+StoreSizes sizes_for_list(Invocation& inv, const VmDirectory& vm) {
+  auto sizes = measure_store(vm.home());
+  if (sizes.ok()) return std::move(sizes).value();
+  inv.out.note("the sizes cannot be told: " + printable(sizes.error().message()));
+  return {};
+}
+
+void add_sizes(Json& json, const StoreSizes& sizes, const std::string& state) {
+  const auto size = sizes.states.find(state);
+  if (size == sizes.states.end()) return;
+  json.set("own_bytes", size->second.own);
+  json.set("shared_bytes", size->second.shared);
+  json.set("freed_by_delete_bytes", size->second.own);
+}
+
 std::vector<TreeRow> tree_rows(const SnapshotTree& tree) {
   std::map<std::string_view, std::vector<const Snapshot*>> children;
   for (const auto& snapshot : tree.all()) children[snapshot.parent].push_back(&snapshot);

@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 #include "cli/vm_snapshots.h"
+#include "state/object_sizes.h"
 
 namespace cove {
 
@@ -19,5 +20,10 @@ std::vector<TreeRow> tree_rows(const SnapshotTree& tree);
 
 // Its members: name, kind, parent, created_at, description, state.
 void add_json(Json& json, const Snapshot& snapshot);
+
+// Of all states; if they cannot be told, none, and a note says why.
+StoreSizes sizes_for_list(Invocation& inv, const VmDirectory& vm);
+// own_bytes, shared_bytes, freed_by_delete_bytes, if they are known.
+void add_sizes(Json& json, const StoreSizes& sizes, const std::string& state);
 
 }  // namespace cove

@@ -137,7 +137,8 @@ Deed stop_deed(const VmDirectory& vm, const Stopped& stopped) {
   deed.details.set("forced", end.forced);
   if (stopped.when == Stopped::When::kAlready) {
     deed.done = "nothing";
-    deed.text = name + ": was not running";
+    const bool suspended = deed.state == to_string(MachineState::kSuspended);
+    deed.text = name + (suspended ? ": is suspended, nothing runs" : ": was not running");
   } else if (end.forced) {
     deed.text = name + " was stopped by force: " + end.why;
     deed.details.set("reason", end.why);

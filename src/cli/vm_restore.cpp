@@ -4,7 +4,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "cli/saved_machine.h"
 #include "cli/stopped_disk.h"
 #include "cli/version.h"
 #include "cli/vm_power.h"
@@ -35,7 +34,9 @@ class Restore {
 
   Result<Restored> run() {
     progress_.step("checking snapshot " + wish_.snapshot.name);
-    COVE_TRY(load_state().context("snapshot \"" + wish_.snapshot.name + "\" cannot be restored"));
+    COVE_TRY(load_state()
+                 .context("snapshot \"" + wish_.snapshot.name + "\" cannot be restored")
+                 .hint("check all: cove state verify -vm " + vm_.name().str()));
     COVE_TRY(look_at_vm());
     if (wish_.present == RestoreWish::Present::kKept) COVE_TRY(keep_present());
     return wish_.snapshot.kind == SnapshotKind::kDisk ? go_back_to_disk() : go_on_from_state();
@@ -116,7 +117,6 @@ class Restore {
   }
 
   Result<Restored> go_on_from_state() {
-    const auto differences = saved_machine_differences(state_, COVE_TRY(vm_.load_config()));
     if (before_.has_supervisor()) {
       progress_.step("stopping " + vm_.name().str());
       COVE_TRY(stop_vm(ctx_, vm_, StopMode::kForce, std::chrono::seconds(0)));
@@ -132,7 +132,7 @@ class Restore {
     progress_.step("starting " + vm_.name().str());
     auto started = start_vm(ctx_, env_, vm_, {}, progress_);
     if (!started.ok()) return after_failed_start(record, std::move(started).error());
-    return Restored{.kept_as = kept_as_, .differences = differences};
+    return Restored{.kept_as = kept_as_};
   }
 
   Error after_failed_start(const SuspendRecord& tried, Error why) {
@@ -146,7 +146,8 @@ class Restore {
     return std::move(why)
         .context("snapshot \"" + wish_.snapshot.name + "\" was not restored; vm \"" + vm_.name().str() +
                  "\" is " + (waits ? "suspended, as it was before" : std::string(to_string(now))))
-        .hint("its state: cove status " + vm_.name().str());
+        .hint(waits ? "let it go on: cove run " + vm_.name().str()
+                    : "its state: cove status " + vm_.name().str());
   }
 
   // Only what is still as it was left: a machine that ran has other records.

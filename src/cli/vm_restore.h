@@ -14,8 +14,7 @@ struct RestoreWish {
 };
 
 struct Restored {
-  std::string kept_as{};                   // the snapshot that holds what the VM was; empty: none was needed
-  std::vector<std::string> differences{};  // as saved_machine.h says
+  std::string kept_as{};  // the snapshot that holds what the VM was; empty: none was needed
   enum class Now : unsigned char { kRuns, kStopped } now = Now::kRuns;
 };
 

@@ -2,6 +2,8 @@
 
 #include <cstdio>
 
+#include "cli/progress_line.h"
+#include "cli/vm_choice.h"
 #include "cli/vm_end.h"
 #include "store/vm_reasons.h"
 
@@ -45,6 +47,27 @@ Deed suspend_deed(const VmDirectory& vm, const Suspended& suspended) {
   deed.details.set("took_ms", static_cast<std::uint64_t>(suspended.took.count()));
   deed.details.set("changed_bytes", suspended.saved.changed_bytes);
   return deed;
+}
+
+Result<int> suspend_vms(Invocation& inv) {
+  const bool all = inv.flags.is_set("all");
+  std::optional<Error> failure;
+  for (const auto& vm : COVE_TRY(choose_vms(inv))) {
+    if (all && !vm.observe().has_supervisor()) continue;
+    auto progress = make_progress(inv.env.err);
+    progress->step("suspending " + vm.name().str());
+    auto suspended = suspend_vm(inv.context(), vm);
+    progress.reset();
+    if (suspended.ok()) {
+      inv.tell(suspend_deed(vm, *suspended));
+      continue;
+    }
+    if (suspended.error().code() == Code::kCancelled) return std::move(suspended).error();
+    if (failure) inv.out.note("cove: " + printable(suspended.error().message()));
+    if (!failure) failure = std::move(suspended).error();
+  }
+  if (failure) return std::move(*failure);
+  return 0;
 }
 
 }  // namespace cove

@@ -20,4 +20,8 @@ Result<Suspended> suspend_vm(const OpContext& ctx, const VmDirectory& vm);
 // "web: suspended in 0.31 s"; `done` says the same for programs.
 Deed suspend_deed(const VmDirectory& vm, const Suspended& suspended);
 
+// Every VM that the invocation names, or with -all every one that runs; each is tried, the first failure is
+// the status.
+Result<int> suspend_vms(Invocation& inv);
+
 }  // namespace cove

@@ -64,6 +64,7 @@ VmView look_at_files(const VmDirectory& directory) {
       view.disk_allocated_bytes = *bytes;
     }
   }
+  if (auto tree = directory.load_snapshots(); tree.ok()) view.snapshots = std::move(tree).value();
   return view;
 }
 
@@ -139,6 +140,12 @@ Json to_json(const VmView& view) {
     if (!config.user.name.empty()) json.set("user", config.user.name);
     json.set("created_at", config.created_at);
   }
+  if (view.snapshots) {
+    json.set("snapshots", std::uint64_t{view.snapshots->all().size()});
+    if (!view.snapshots->current().empty()) json.set("current_snapshot", view.snapshots->current());
+  }
+  if (view.state() == MachineState::kSuspended && view.seen.suspended)
+    json.set("suspended_at", view.seen.suspended->suspended_at);
   json.set("forwards", forwards_of(view));
   if (view.live) add_live(json, *view.live);
   return json;

@@ -15,6 +15,7 @@ struct VmView {
   std::optional<VmConfig> config;
   std::optional<LiveStatus> live;
   std::optional<std::uint64_t> disk_allocated_bytes;
+  std::optional<SnapshotTree> snapshots{};  // if it can be read
   bool current = false;
   std::string advice{};  // it has a supervisor that does not tell; state() is what it said last
 

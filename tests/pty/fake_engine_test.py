@@ -140,18 +140,57 @@ class ForegroundRun(FakeEngine):
             self.assertEqual(listing.end(), 0, listing.said)
         return listing.said
 
-    def test_its_console_is_here_and_the_key_shuts_it_down(self):
+    def test_its_console_is_here_and_the_key_suspends_it(self):
         with Terminal("cove", "run", "web") as run:
-            run.expect(r"Ctrl-\] shuts the VM down")
+            run.expect(r"Ctrl-\] suspends the VM")
             run.expect("fake login:")
             self.assertTrue(run.is_raw())
             run.send("\x03")  # a key of the guest, which echoes it
             run.expect("\x03")
             self.assertRegex(self.state(), r"(?m)^web +running")
             run.send("\x1d")
-            run.expect("shutting web down")
+            run.expect("suspending web")
+            run.expect("web: suspended in ")
             self.assertEqual(run.end(), 0)
             self.assertFalse(run.is_raw())
+        self.assertRegex(self.state(), r"(?m)^web +suspended")
+
+    def test_the_key_shuts_it_down_if_that_is_wished(self):
+        with Terminal("cove", "run", "-on-exit", "stop", "web") as run:
+            run.expect(r"Ctrl-\] shuts the VM down")
+            run.expect("fake login:")
+            run.send("\x1d")
+            run.expect("shutting web down")
+            self.assertEqual(run.end(), 0)
+        self.assertRegex(self.state(), r"(?m)^web +stopped")
+
+    def test_what_cannot_be_saved_runs_on_and_the_second_key_shuts_it_down(self):
+        os.environ["COVE_FAKE"] = '{"fail":"save_devices"}'
+        self.addCleanup(lambda: os.environ.pop("COVE_FAKE"))
+        with Terminal("cove", "run", "web") as run:
+            run.expect("fake login:")
+            run.send("\x1d")
+            run.expect("save_devices fails as it was told to")
+            run.expect("web runs on")
+            run.expect(r"Ctrl-\] shuts the VM down")
+            self.assertRegex(self.state(), r"(?m)^web +running")
+            run.send("poke\r")
+            run.expect("poke")
+            run.send("\x1d")
+            run.expect("shutting web down")
+            self.assertEqual(run.end(), 0)
+        self.assertRegex(self.state(), r"(?m)^web +stopped")
+
+    def test_a_second_signal_shuts_down_what_cannot_be_saved(self):
+        os.environ["COVE_FAKE"] = '{"fail":"save_devices"}'
+        self.addCleanup(lambda: os.environ.pop("COVE_FAKE"))
+        with Terminal("cove", "run", "web") as run:
+            run.expect("fake login:")
+            run.signal(signal.SIGTERM)
+            run.expect("web runs on")
+            run.signal(signal.SIGTERM)
+            run.expect("shutting web down")
+            self.assertEqual(run.end(), 128 + signal.SIGTERM)
         self.assertRegex(self.state(), r"(?m)^web +stopped")
 
     def test_it_ends_with_its_guest(self):
@@ -162,14 +201,22 @@ class ForegroundRun(FakeEngine):
             self.assertFalse(run.is_raw())
         self.assertRegex(self.state(), r"(?m)^web +stopped")
 
-    def test_a_signal_shuts_it_down(self):
+    def test_a_signal_suspends_it(self):
         for number in (signal.SIGTERM, signal.SIGHUP):
             with self.subTest(number), Terminal("cove", "run", "web") as run:
-                run.expect("fake login:")
+                run.expect("Console of web")
                 run.signal(number)
-                run.expect("shutting web down")
-                self.assertEqual(run.end(), 128 + number)
-            self.assertRegex(self.state(), r"(?m)^web +stopped")
+                run.expect("web: suspended in ")
+                self.assertEqual(run.end(), 0)
+            self.assertRegex(self.state(), r"(?m)^web +suspended")
+
+    def test_a_signal_shuts_it_down_if_that_is_wished(self):
+        with Terminal("cove", "run", "-on-exit=stop", "web") as run:
+            run.expect("fake login:")
+            run.signal(signal.SIGTERM)
+            run.expect("shutting web down")
+            self.assertEqual(run.end(), 128 + signal.SIGTERM)
+        self.assertRegex(self.state(), r"(?m)^web +stopped")
 
 
 class Completion(FakeEngine):

@@ -42,6 +42,7 @@ extern const CommandSpec kSnapshotListCommand;
 extern const CommandSpec kSnapshotShowCommand;
 extern const CommandSpec kSnapshotRestoreCommand;
 extern const CommandSpec kSnapshotDeleteCommand;
+extern const CommandSpec kStateVerifyCommand;
 extern const CommandSpec kDoctorHostCommand;
 extern const CommandSpec kScriptTestCommand;
 extern const CommandSpec kVersionCommand;

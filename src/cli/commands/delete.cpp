@@ -28,6 +28,23 @@ Result<void> check_deletable(const VmDirectory& vm) {
   return busy_error(vm.name(), *seen.holder);
 }
 
+// "everything on its disk, what it is suspended with and 3 snapshots"
+std::string what_goes(const std::vector<VmDirectory>& chosen) {
+  std::size_t suspended = 0;
+  std::size_t snapshots = 0;
+  for (const auto& vm : chosen) {
+    if (vm.observe().state == MachineState::kSuspended) ++suspended;
+    if (const auto tree = vm.load_snapshots(); tree.ok()) snapshots += tree->all().size();
+  }
+  std::vector<std::string> things{"everything on its disk"};
+  if (suspended > 0) things.emplace_back("what it is suspended with");
+  if (snapshots > 0)
+    things.push_back(std::to_string(snapshots) + (snapshots == 1 ? " snapshot" : " snapshots"));
+  const auto last = things.back();
+  things.pop_back();
+  return things.empty() ? last : join(things, ", ") + " and " + last;
+}
+
 Result<bool> may_delete(Invocation& inv, const std::vector<VmDirectory>& chosen) {
   if (inv.flags.is_set("force")) return true;
   for (const auto& vm : chosen) COVE_TRY(check_deletable(vm));
@@ -40,7 +57,8 @@ Result<bool> may_delete(Invocation& inv, const std::vector<VmDirectory>& chosen)
                  "not deleting " + list + " without asking, and there is no terminal to ask on")
         .hint("say so: cove delete -force " + join(names, " "));
   }
-  return confirm(inv.context(), inv.env.in, inv.env.err, "Delete " + list + " and everything on its disk?");
+  return confirm(inv.context(), inv.env.in, inv.env.err,
+                 "Delete " + list + " and " + what_goes(chosen) + "?");
 }
 
 Result<int> run_delete(Invocation& inv) {

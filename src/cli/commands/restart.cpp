@@ -2,6 +2,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/progress_line.h"
+#include "cli/vm_beginning.h"
 #include "cli/vm_choice.h"
 #include "cli/vm_power.h"
 
@@ -35,11 +36,19 @@ Result<int> run_restart(Invocation& inv) {
   progress->step("stopping " + vm.name().str());
   const auto stopped =
       COVE_TRY(or_interrupted(vm, stop_vm(inv.context(), vm, mode, *inv.flags.duration("timeout"))));
+  const auto beginning = look_at_beginning(vm, LaunchRequest::Beginning::kAsItWas);
+  note_differences(inv, vm, beginning);
   progress->step("starting " + vm.name().str());
   COVE_TRY(or_interrupted(vm, start_vm(inv.context(), inv.env, vm, {}, *progress)));
   progress.reset();
   const bool ran = stopped.when == Stopped::When::kNow;
   Deed deed = stop_deed(vm, stopped);
+  if (beginning.how == VmBeginning::How::kGoesOn) {
+    deed = started_deed(vm, beginning);
+    deed.text += " (a boot: cove run -no-resume " + vm.name().str() + ")";
+    inv.tell(deed);
+    return 0;
+  }
   if (stopped.end.forced) {
     deed.text += "; it starts again";
   } else {

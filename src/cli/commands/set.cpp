@@ -142,6 +142,13 @@ Result<int> run_set(Invocation& inv) {
   auto deed = deed_of(vm, COVE_TRY(vm.load_config()));
   deed.state = to_string(look_at(inv.context(), vm).state());
   inv.tell(deed);
+  if (vm.observe().state == MachineState::kSuspended &&
+      (change.cpus || change.memory_gb || change.machine_type)) {
+    inv.out.note(deed.vm +
+                 " is suspended and goes on with the machine it was saved with; this counts from its "
+                 "next boot: cove run -no-resume " +
+                 deed.vm);
+  }
   return 0;
 }
 

@@ -5,6 +5,7 @@
 #include "cli/snapshot_words.h"
 #include "cli/terminal.h"
 #include "cli/vm_choice.h"
+#include "state/collector.h"
 
 namespace cove {
 namespace {
@@ -27,6 +28,13 @@ Result<bool> may_delete_snapshots(Invocation& inv, const VmDirectory& vm) {
                  "Delete " + (what + list) + " of " + vm.name().str() + "?");
 }
 
+// Their names are gone already: files that stay are no failure, and the next sweep takes them.
+void tell_freed(Invocation& inv, const Result<SweepReport>& swept) {
+  if (!swept.ok()) return inv.out.note("its files stay for now: " + printable(swept.error().message()));
+  if (!swept->kept.empty()) inv.out.note("files that may be of no use are kept: " + printable(swept->kept));
+  if (swept->freed_bytes > 0) inv.out.note("freed: " + format_bytes(swept->freed_bytes));
+}
+
 Result<int> run_snapshot_delete(Invocation& inv) {
   COVE_TRY(check_snapshot_names(inv));
   const auto vm = COVE_TRY(choose_vm(inv, nullptr));
@@ -45,6 +53,7 @@ Result<int> run_snapshot_delete(Invocation& inv) {
     deed.details.set("snapshot", name);
     inv.tell(deed);
   }
+  tell_freed(inv, sweep_store(vm.home()));
   return 0;
 }
 

@@ -1,11 +1,12 @@
 #include <array>
 
-#include "base/strings.h"
 #include "cli/commands/commands.h"
 #include "cli/progress_line.h"
+#include "cli/saved_machine.h"
 #include "cli/snapshot_words.h"
 #include "cli/vm_choice.h"
 #include "cli/vm_restore.h"
+#include "state/state_store.h"
 
 namespace cove {
 namespace {
@@ -24,12 +25,15 @@ Deed restored_deed(const VmDirectory& vm, const Snapshot& snapshot, const Restor
     deed.text += "; what it was is kept as " + restored.kept_as;
     deed.details.set("kept_as", restored.kept_as);
   }
-  if (!restored.differences.empty()) {
-    Json lines = Json::array();
-    for (const auto& line : restored.differences) lines.push_back(line);
-    deed.details.set("differs_from_configuration", std::move(lines));
-  }
   return deed;
+}
+
+// What cannot be read is told by the restore.
+std::vector<std::string> differences_of(const VmDirectory& vm, const Snapshot& snapshot) {
+  const auto state = StateStore(vm.home().root()).load(snapshot.state);
+  const auto config = vm.load_config();
+  if (!state.ok() || !config.ok()) return {};
+  return saved_machine_differences(*state, *config);
 }
 
 Result<int> run_snapshot_restore(Invocation& inv) {
@@ -39,15 +43,17 @@ Result<int> run_snapshot_restore(Invocation& inv) {
   const RestoreWish wish{
       .snapshot = COVE_TRY(find_snapshot(vm, COVE_TRY(vm.load_snapshots()), inv.flags.words[0])),
       .present = inv.flags.is_set("discard") ? Present::kDiscarded : Present::kKept};
+  const auto differences = differences_of(vm, wish.snapshot);
+  if (!differences.empty()) {
+    inv.out.note(saved_machine_text(vm.name().str(), differences) +
+                 ". A cold boot follows the configuration: cove restart " + vm.name().str());
+  }
   auto progress = make_progress(inv.env.err);
   const auto restored = COVE_TRY(restore_snapshot(inv.context(), inv.env, vm, wish, *progress));
   progress.reset();
-  inv.tell(restored_deed(vm, wish.snapshot, restored));
-  if (!restored.differences.empty()) {
-    inv.out.note(vm.name().str() +
-                 " goes on with the machine it was saved with: " + join(restored.differences, ", ") +
-                 ". A cold boot follows the configuration: cove restart " + vm.name().str());
-  }
+  auto deed = restored_deed(vm, wish.snapshot, restored);
+  add_differences(deed.details, differences);
+  inv.tell(deed);
   return 0;
 }
 

@@ -58,10 +58,12 @@ Result<int> run_snapshot_show(Invocation& inv) {
   const auto snapshot = COVE_TRY(find_snapshot(vm, tree, inv.flags.words[0]));
   const auto state = COVE_TRY(
       StateStore(vm.home().root()).load(snapshot.state).context("snapshot \"" + snapshot.name + "\""));
+  const auto sizes = sizes_for_list(inv, vm);
   const bool current = tree.current() == snapshot.name;
   if (inv.json()) {
     auto json = Json::object({{"version", 1}, {"vm", vm.name().str()}, {"current", current}});
     add_json(json, snapshot);
+    add_sizes(json, sizes, state.id);
     add_state(json, state);
     inv.out.print_json(json);
     return 0;
@@ -74,6 +76,10 @@ Result<int> run_snapshot_show(Invocation& inv) {
       {"created", snapshot.created_at}};
   if (!snapshot.description.empty()) rows.push_back({"description", snapshot.description});
   add_state(rows, state);
+  if (const auto size = sizes.states.find(state.id); size != sizes.states.end()) {
+    rows.push_back({"size", format_bytes(size->second.own) + " of its own, which deleting it frees; " +
+                                format_bytes(size->second.shared) + " shared with others"});
+  }
   rows.push_back({"state", StateStore(vm.home().root()).folder(state.id).string()});
   inv.out.print(printable(format_table(rows)));
   return 0;

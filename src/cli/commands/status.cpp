@@ -4,6 +4,7 @@
 #include "cli/commands/commands.h"
 #include "cli/vm_choice.h"
 #include "cli/vm_view.h"
+#include "state/object_sizes.h"
 #include "store/vm_reasons.h"
 
 namespace cove {
@@ -20,6 +21,33 @@ void add_config(Rows& rows, const VmView& view) {
                                  (config.machine_type.empty() ? "" : ", type " + config.machine_type)});
   rows.push_back({"disk", disk_text(view)});
   if (!config.user.name.empty()) rows.push_back({"user", config.user.name});
+}
+
+// Since when it is suspended, with what, and what it can go back to.
+void add_saved(Rows& rows, const VmView& view, const std::optional<StateSizes>& size) {
+  if (view.state() == MachineState::kSuspended && view.seen.suspended) {
+    const auto& record = *view.seen.suspended;
+    auto text = "since " + record.suspended_at;
+    if (record.origin == SuspendRecord::Origin::kRestore) text = "at snapshot " + record.snapshot;
+    if (record.origin == SuspendRecord::Origin::kFork) text = "a fork that has not run yet";
+    if (size) {
+      text += ", " + format_bytes(size->own) + " on disk";
+      if (size->shared > 0) text += " and " + format_bytes(size->shared) + " shared with others";
+    }
+    rows.push_back({"suspended", text});
+  }
+  if (!view.snapshots || view.snapshots->all().empty()) return;
+  const auto& current = view.snapshots->current();
+  rows.push_back({"snapshots", std::to_string(view.snapshots->all().size()) +
+                                   (current.empty() ? "" : ", it comes from " + current)});
+}
+
+std::optional<StateSizes> size_of_suspended(const VmView& view) {
+  if (view.state() != MachineState::kSuspended || !view.seen.suspended) return std::nullopt;
+  const auto sizes = measure_store(view.directory.home());
+  if (!sizes.ok()) return std::nullopt;
+  const auto found = sizes->states.find(view.seen.suspended->state);
+  return found == sizes->states.end() ? std::nullopt : std::optional(found->second);
 }
 
 void add_live(Rows& rows, const LiveStatus& live) {
@@ -76,13 +104,20 @@ Result<int> run_status(Invocation& inv) {
   auto view = look_at(inv.context(), directory);
   const auto active = COVE_TRY(registry_of(inv.env).active());
   view.current = active && *active == directory.name();
+  const auto suspended_size = size_of_suspended(view);
   if (inv.json()) {
-    inv.out.print_json(versioned(to_json(view)));
+    auto json = to_json(view);
+    if (suspended_size) {
+      json.set("suspended_own_bytes", suspended_size->own);
+      json.set("suspended_shared_bytes", suspended_size->shared);
+    }
+    inv.out.print_json(versioned(json));
     return 0;
   }
   Rows rows{{"name", directory.name().str()}, {"state", std::string(to_string(view.state()))}};
   if (const auto reason = view.reason(); !reason.empty()) rows.push_back({"reason", printable(reason)});
   if (view.config) add_config(rows, view);
+  add_saved(rows, view, suspended_size);
   if (view.live) add_live(rows, *view.live);
   rows.push_back({"files", directory.path().string()});
   inv.out.print(printable(format_table(rows)));

@@ -3,18 +3,25 @@
 #include "cli/commands/commands.h"
 #include "cli/vm_choice.h"
 #include "cli/vm_power.h"
+#include "cli/vm_suspend.h"
 
 namespace cove {
 namespace {
 
-constexpr std::array<FlagSpec, 3> kStopFlags{{
+constexpr std::array<FlagSpec, 4> kStopFlags{{
     {"timeout", FlagKind::kDuration, "TIME", "how long the guest may take before it is ended by force",
      "60s"},
     {"force", FlagKind::kSwitch, "", "end it at once, like pulling the plug", ""},
+    {"suspend", FlagKind::kSwitch, "", "save it as it is instead, as 'cove suspend' does", ""},
     {"all", FlagKind::kSwitch, "", "every VM that runs", ""},
 }};
 
 Result<int> run_stop(Invocation& inv) {
+  if (inv.flags.is_set("suspend")) {
+    if (inv.flags.is_set("force") || inv.flags.given("timeout"))
+      return inv.usage("-suspend asks nothing of the guest: no -force and no -timeout with it");
+    return suspend_vms(inv);
+  }
   const auto chosen = COVE_TRY(choose_vms(inv));
   const auto mode = inv.flags.is_set("force") ? StopMode::kForce : StopMode::kAsk;
   const auto patience = *inv.flags.duration("timeout");

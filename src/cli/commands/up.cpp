@@ -8,6 +8,7 @@
 #include "cli/new_vm_flags.h"
 #include "cli/progress_line.h"
 #include "cli/setup_script.h"
+#include "cli/vm_beginning.h"
 #include "cli/vm_choice.h"
 #include "cli/vm_creation.h"
 #include "cli/vm_end.h"
@@ -21,10 +22,12 @@
 namespace cove {
 namespace {
 
-constexpr std::array<FlagSpec, 5> kOwnFlags{{
+constexpr std::array<FlagSpec, 7> kOwnFlags{{
     {"setup-script", FlagKind::kText, "FILE", "run each line of this file (or -) in the VM, in order", ""},
     {"timeout", FlagKind::kDuration, "TIME", "how long the VM may take to answer", "5m"},
     {"force", FlagKind::kSwitch, "", "delete a VM of this name first, with its disk", ""},
+    {"no-resume", FlagKind::kSwitch, "", "boot a suspended VM; its state is kept as a snapshot", ""},
+    {"cold-boot", FlagKind::kSwitch, "", "", ""},
     {"detach", FlagKind::kSwitch, "", "", ""},
     {"no-shutdown", FlagKind::kSwitch, "", "", ""},
 }};
@@ -72,7 +75,7 @@ Result<void> remove_old(Invocation& inv, const VmName& name, const VmConfig& wan
   return {};
 }
 
-enum class Before : unsigned char { kDown, kPaused, kUp };
+enum class Before : unsigned char { kDown, kSuspended, kPaused, kUp };
 
 // One that goes down cannot be kept from it; it is started again when it is down.
 Result<void> let_it_stop(Invocation& inv, const VmDirectory& vm, Progress& progress) {
@@ -99,10 +102,16 @@ Result<Before> ensure_running(Invocation& inv, const VmDirectory& vm, Progress& 
       return Before::kPaused;
     case MachineState::kStarting:
       return Before::kDown;
-    default:
+    default: {
+      const auto wish = beginning_wish(inv);
+      const auto beginning = look_at_beginning(vm, wish);
+      note_differences(inv, vm, beginning);
       progress.step("starting " + vm.name().str());
-      COVE_TRY(start_vm(inv.context(), inv.env, vm, {}, progress));
-      return Before::kDown;
+      COVE_TRY(start_vm(inv.context(), inv.env, vm, {.beginning = wish}, progress));
+      if (const auto kept = kept_aside_as(vm, beginning); !kept.empty())
+        inv.out.note("what " + vm.name().str() + " was suspended with is kept as snapshot " + kept);
+      return beginning.how == VmBeginning::How::kGoesOn ? Before::kSuspended : Before::kDown;
+    }
   }
 }
 
@@ -145,8 +154,9 @@ std::string farewell(const Up& up, const VmView& view) {
   const auto named = name == "default" ? std::string() : " -vm " + name;
   const bool set_up = up.script == ScriptRun::kYes;
   const char* how = up.before == Before::kUp ? (set_up ? " was up, and is set up now" : " is already up")
-                    : up.before == Before::kPaused ? " was paused and runs again"
-                                                   : " is up";
+                    : up.before == Before::kPaused    ? " was paused and runs again"
+                    : up.before == Before::kSuspended ? " was suspended and goes on"
+                                                      : " is up";
   auto text = name + how + ". Try:\n" +
               format_table({{"  cove shell" + named, "a shell in it; 'exit' leaves"},
                             {"  cove exec" + named + " -- uname -a", "one command"},
@@ -169,8 +179,8 @@ void report(Invocation& inv, const Up& up) {
   const char* unchanged = up.script == ScriptRun::kYes ? "set up" : "nothing";
   const char* done = up.creation != Creation::kWasThere ? "made"
                      : up.before == Before::kUp         ? unchanged
-                     : up.before == Before::kPaused     ? "resumed"
-                                                        : "started";
+                     : up.before == Before::kDown       ? "started"
+                                                        : "resumed";
   json.set("done", done);
   inv.out.print_json(versioned(json));
 }
