@@ -17,7 +17,7 @@ import tempfile
 import time
 
 from state_peer import Peer, fill_unit
-from state_vm import (ROOT, Vm, answer, cove, discard, discard_all, private_memory, timed, until_answer,
+from state_vm import (ROOT, Vm, answer, cove, discard, discard_all, engine, private_memory, timed, until_answer,
                       written_bytes)
 
 QUICK = "-quick" in sys.argv[1:]
@@ -121,7 +121,7 @@ def forks(vm):
             totals.append(until_answer(names, "fork", vm.name, name, "-count", str(count))[1])
             if run == 0 and count == 8:
                 time.sleep(20)
-                memory_of([VmEngine(n) for n in names], "an idle fork", "80 MiB or less", 80)
+                memory_of(names, "an idle fork")
             discard_all(name)
         if promise:
             at_most(f"{count} forks, all have answered", totals, promise)
@@ -131,23 +131,15 @@ def forks(vm):
     cove("fork", vm.name, f"{PREFIX}-fork", "-keep-identity")
     answer(f"{PREFIX}-fork")
     time.sleep(20)
-    memory_of([VmEngine(f"{PREFIX}-fork")], "an idle fork -keep-identity", "80 MiB or less", 80)
+    memory_of([f"{PREFIX}-fork"], "an idle fork -keep-identity")
     discard(f"{PREFIX}-fork")
 
 
-class VmEngine:
-    def __init__(self, name):
-        from state_vm import engine
-        self.memory = private_memory(engine(name))
-
-
-def memory_of(engines, what, promise, limit):
-    def median(part):
-        return statistics.median(e.memory[part] for e in engines)
-    own = [sum(v for k, v in e.memory.items() if k != "clean") for e in engines]
-    parts = ", ".join(f"{part} {median(part):.0f}" for part in engines[0].memory if part != "clean")
-    report(f"QEMU's private memory of {what}", statistics.median(own), "MiB", promise,
-           statistics.median(own) <= limit, f"{parts}; clean pages of files {median('clean'):.0f}")
+def memory_of(names, what, limit=80):
+    engines = [private_memory(engine(name)) for name in names]
+    own = statistics.median(sum(parts.values()) for parts in engines)
+    parts = ", ".join(f"{part} {statistics.median(e[part] for e in engines):.0f}" for part in engines[0])
+    report(f"QEMU's private memory of {what}", own, "MiB", f"{limit} MiB or less", own <= limit, parts)
 
 
 def chain(vm):
@@ -192,8 +184,7 @@ def touched_guest(scratch):
     vm.root(f"cat > {unit} <<'EOF'\n{fill_unit(FILL_MIB)}EOF\nsystemctl enable bench-fill; sync")
     vm.boot()
     disk = pathlib.Path(scratch) / "peer.qcow2"
-    engine = vm.engine()
-    peer = Peer(engine, disk, scratch)
+    peer = Peer(vm.engine(), disk, scratch)
     vm.root("sync")
     cove("suspend", vm.name)  # the disk is nobody's for the copy
     below = json.loads(subprocess.run(["qemu-img", "info", "--output=json", vm.disk()], check=True, capture_output=True,

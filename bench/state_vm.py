@@ -100,8 +100,8 @@ def engine(name):
 
 
 def private_memory(pid):
-    """MiB of the process alone. Clean pages of files are the page cache's: told apart, they cost nothing."""
-    parts = {"translated code": 0, "guest memory": 0, "QEMU's heap and data": 0, "clean": 0}
+    """MiB of the process alone. Pages of files are the page cache's, also those of a tmpfs, which are always dirty."""
+    parts = {"translated code": 0, "guest memory": 0, "QEMU's heap and data": 0}
     part = ""
     for line in pathlib.Path(f"/proc/{pid}/smaps").read_text().splitlines():
         head = re.match(r"[0-9a-f]+-[0-9a-f]+ (\S+) \S+ \S+ \S+\s*(.*)", line)
@@ -110,10 +110,8 @@ def private_memory(pid):
             memory = "/store/ram/" in file or "cove-ram-" in file or "cove-layer-" in file
             part = ("translated code" if rights.startswith("rwx") else
                     "guest memory" if memory else "QEMU's heap and data")
-        elif line.startswith("Private_Dirty"):
+        elif line.startswith("Anonymous:"):
             parts[part] += int(line.split()[1]) / 1024
-        elif line.startswith("Private_Clean"):
-            parts["clean"] += int(line.split()[1]) / 1024
     return parts
 
 
