@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "agentd/identity.h"
+#include "base/clock.h"
 #include "base/files.h"
 #include "base/log.h"
 #include "base/process.h"
@@ -13,6 +14,9 @@
 namespace cove::agentd {
 namespace {
 
+// A guest's first moments are for what it was made for: restarting journald costs an emulated CPU more than
+// all that comes before the first command, and a fork is seldom made alone.
+constexpr auto kUsersFirst = std::chrono::seconds(2);
 constexpr auto kJournalLimit = std::chrono::seconds(30);
 constexpr auto kLeaseLimit = std::chrono::seconds(30);
 constexpr auto kKeyLimit = std::chrono::minutes(10);
@@ -82,7 +86,10 @@ void Aftermath::start(const Work& work) {
 }
 
 void Aftermath::run(const Job& job) {
-  if (root_ == "/") ::sync();
+  if (root_ == "/") {
+    ::sync();
+    if (!SystemClock().sleep({over_.token(), {}}, kUsersFirst).ok()) return;
+  }
   if (job.work.journal == Work::Journal::kMoves) {
     const OpContext ctx{over_.token(), Deadline::after(kJournalLimit)};
     note("the journal stays with the old machine id", move_journal(ctx));
