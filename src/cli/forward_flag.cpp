@@ -14,7 +14,7 @@ bool is_loopback(const std::string& address) {
 
 }  // namespace
 
-Result<PortForward> parse_forward(std::string_view text) {
+Result<PortForward> parse_forward_flag(std::string_view text) {
   const auto bad = [&](const std::string& why) {
     return Error(Code::kInvalidArgument, "-forward " + std::string(text) + ": " + why)
         .hint("write HOSTPORT:GUESTPORT, such as 8080:80, or GUESTPORT for any free host port");

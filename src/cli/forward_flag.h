@@ -10,6 +10,6 @@ namespace cove {
 
 // "8080:80", "127.0.0.1:8080:80", "80" (any free host port). Loopback addresses only: kInvalidArgument
 // otherwise.
-Result<PortForward> parse_forward(std::string_view text);
+Result<PortForward> parse_forward_flag(std::string_view text);
 
 }  // namespace cove

@@ -13,15 +13,15 @@ namespace cove {
 namespace {
 
 TEST(ForwardFlag, its_three_spellings) {
-  EXPECT_EQ(*parse_forward("8080:80"), (PortForward{"127.0.0.1", 8080, 80}));
-  EXPECT_EQ(*parse_forward("22"), (PortForward{"127.0.0.1", 0, 22}));
-  EXPECT_EQ(*parse_forward("127.0.0.2:1:2"), (PortForward{"127.0.0.2", 1, 2}));
+  EXPECT_EQ(*parse_forward_flag("8080:80"), (PortForward{"127.0.0.1", 8080, 80}));
+  EXPECT_EQ(*parse_forward_flag("22"), (PortForward{"127.0.0.1", 0, 22}));
+  EXPECT_EQ(*parse_forward_flag("127.0.0.2:1:2"), (PortForward{"127.0.0.2", 1, 2}));
 }
 
 TEST(ForwardFlag, refuses_what_would_not_work_or_would_open_the_host) {
   for (const char* text :
        {"", "a:80", "80:0", "80:65536", "1:2:3:4", "0.0.0.0:80:80", "192.168.1.1:1:2", ":80", "80:"}) {
-    EXPECT_FALSE(parse_forward(text).ok()) << text;
+    EXPECT_FALSE(parse_forward_flag(text).ok()) << text;
   }
 }
 

@@ -81,7 +81,7 @@ Result<void> set_choices(Invocation& inv, VmConfig& config) {
   if (boot != "kernel" && boot != "uefi") return inv.usage("-boot must be kernel or uefi");
   config.boot = boot == "kernel" ? BootMode::kKernel : BootMode::kUefi;
   for (const auto& text : inv.flags.texts("forward")) {
-    auto forward = parse_forward(text);
+    auto forward = parse_forward_flag(text);
     if (!forward.ok()) return inv.usage(std::move(forward).error());
     config.forwards.push_back(*forward);
   }

@@ -27,7 +27,7 @@ constexpr std::array<FlagSpec, 8> kRunFlags{{
 Result<int> run_run(Invocation& inv) {
   std::vector<PortForward> forwards;
   for (const auto& text : inv.flags.texts("forward")) {
-    auto forward = parse_forward(text);
+    auto forward = parse_forward_flag(text);
     if (!forward.ok()) return inv.usage(std::move(forward).error());
     forwards.push_back(*forward);
   }

@@ -44,7 +44,7 @@ Result<void> add_sizes(Invocation& inv, VmChange& change) {
 // "all" stays for later: it takes the VM's configuration to know them.
 Result<void> add_forwards(Invocation& inv, VmChange& change) {
   for (const auto& text : inv.flags.texts("forward")) {
-    auto forward = parse_forward(text);
+    auto forward = parse_forward_flag(text);
     if (!forward.ok()) return inv.usage(std::move(forward).error());
     change.forwards.push_back(*forward);
   }
