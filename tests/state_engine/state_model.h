@@ -20,8 +20,9 @@ struct ModelState {
 struct ModelVm {
   MachineState state = MachineState::kStopped;
   VmWorld::Start::Place place = VmWorld::Start::Place::kThread;
-  Memory memory{};   // running, paused
-  DiskBytes disk{};  // unless suspended
+  bool doomed = false;  // it will be killed at some step
+  Memory memory{};      // running, paused
+  DiskBytes disk{};     // unless suspended
   // What it goes on from. `going` is the snapshot it is restored from, if it is.
   struct Suspension {
     ModelState from{};
@@ -91,7 +92,7 @@ class StateModel {
   Result<void> went_on();
   Result<void> died_starting();
   Result<void> save_ended(const std::string& snapshot, const ModelState& state, Result<void> ended);
-  Result<void> find_out_after_death();
+  Result<void> find_out_after_death(Result<void> why);
   Result<std::string> find_snapshot_kept_aside();
   Result<void> find_disk_of(const std::vector<DiskBytes>& candidates);
   Result<void> look_again();

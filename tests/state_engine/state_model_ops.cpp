@@ -22,7 +22,7 @@ Result<void> StateModel::poke() {
   const std::uint32_t page = draw(12);
   const std::string word = new_name("w");
   auto done = world_.poke(name_, page, word);
-  if (!done.ok()) return find_out_after_death();
+  if (!done.ok()) return find_out_after_death(done);
   it().memory.pages[page] = word;
   return {};
 }
@@ -32,17 +32,15 @@ Result<void> StateModel::write_disk() {
   const auto byte = static_cast<std::uint8_t>(1 + draw(250));
   // A guest that stands still writes nothing, and says nothing either.
   if (it().state == MachineState::kPaused) return {};
-  if (auto done = world_.write_disk(name_, cluster, byte); !done.ok()) {
-    if (world_.vm(name_).observe().holder) return done;
-    return find_out_after_death();
-  }
+  if (auto done = world_.write_disk(name_, cluster, byte); !done.ok()) return find_out_after_death(done);
   it().disk[cluster] = byte;
   return {};
 }
 
 Result<void> StateModel::pause_or_resume() {
   const bool runs = it().state == MachineState::kRunning;
-  if (!world_.call(name_, runs ? "pause" : "resume").ok()) return find_out_after_death();
+  const auto done = world_.call(name_, runs ? "pause" : "resume");
+  if (!done.ok()) return find_out_after_death(only_whether(done));
   it().state = runs ? MachineState::kPaused : MachineState::kRunning;
   return {};
 }
@@ -54,8 +52,7 @@ Result<void> StateModel::save_ended(const std::string& snapshot, const ModelStat
     add_snapshot(snapshot, state);
     return {};
   }
-  if (it().place != VmWorld::Start::Place::kProcess) return ended;
-  COVE_TRY(find_out_after_death());
+  COVE_TRY(find_out_after_death(ended));
   const auto tree = COVE_TRY(world_.vm(name_).load_snapshots());
   if (tree.find(snapshot) != nullptr) add_snapshot(snapshot, state);
   return {};
@@ -85,23 +82,18 @@ Result<void> StateModel::suspend() {
     return {};
   }
   if (done.ok()) return model_error("it was suspended and is " + std::string(to_string(seen.state)));
-  if (vm.place != VmWorld::Start::Place::kProcess) return only_whether(done);
-  return find_out_after_death();
+  return find_out_after_death(only_whether(done));
 }
 
 Result<void> StateModel::fork_running() {
   const auto base = world_.call(name_, "fork-base");
-  if (!base.ok() && it().place != VmWorld::Start::Place::kProcess) return only_whether(base);
-  if (!base.ok()) return find_out_after_death();
+  if (!base.ok()) return find_out_after_death(only_whether(base));
   const auto name = new_name("f");
   history_ += " to " + name;
   const ModelState from{.memory = it().memory, .disk = it().disk};
   VmForker forker(world_.home());
   const auto forked = forker.fork({.name = VmName::parse(name).value(), .state = base->saved().id()});
-  if (!forked.ok()) {
-    if (world_.vm(name_).observe().holder) return only_whether(forked);
-    return find_out_after_death();  // and its base with it
-  }
+  if (!forked.ok()) return find_out_after_death(only_whether(forked));  // its base went with it
   ModelVm made{.state = MachineState::kSuspended};
   made.suspension = ModelVm::Suspension{.from = from, .origin = SuspendRecord::Origin::kFork};
   begin_to_be(made, name);
@@ -115,7 +107,7 @@ void StateModel::begin_to_be(ModelVm made, const std::string& name) { vms_[name]
 Result<void> StateModel::stop() {
   auto stopped = world_.stop(name_);
   const auto seen = world_.vm(name_).observe();
-  const bool may = it().place == VmWorld::Start::Place::kProcess && seen.state == MachineState::kCrashed;
+  const bool may = it().doomed && seen.state == MachineState::kCrashed;
   if (!may) COVE_TRY(expect_equal("state", to_string(seen.state), to_string(MachineState::kStopped)));
   if (!may) COVE_TRY(stopped);
   it().state = seen.state;
@@ -123,8 +115,9 @@ Result<void> StateModel::stop() {
 }
 
 Result<void> StateModel::kill() {
+  it().doomed = true;
   COVE_TRY(world_.kill(name_));
-  return find_out_after_death();
+  return find_out_after_death({});
 }
 
 // --- of one that does not ---
@@ -198,8 +191,7 @@ Result<void> StateModel::remove_snapshot() {
   if (it().runs()) {
     const auto removed = world_.snapshot(name_, "delete", snapshot);
     if (removed.ok()) return drop_snapshot(snapshot), Result<void>();
-    if (it().place != VmWorld::Start::Place::kProcess) return only_whether(removed);
-    COVE_TRY(find_out_after_death());
+    COVE_TRY(find_out_after_death(only_whether(removed)));
     const auto tree = COVE_TRY(world_.vm(name_).load_snapshots());
     if (tree.find(snapshot) == nullptr) drop_snapshot(snapshot);
     return {};

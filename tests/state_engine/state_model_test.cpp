@@ -31,7 +31,11 @@ TEST(StateModel, EverySequenceOfOperationsLeavesWhatTheModelSays) {
     if (result.ok()) result = model.finish();
     for (const auto& [name, count] : model.counts()) counts[name] += count;
     if (result.ok()) return;
-    if (!failed_at) failed_at = std::chrono::steady_clock::now();
+    if (!failed_at) {
+      failed_at = std::chrono::steady_clock::now();
+      std::fprintf(stderr, "first failure: %s\nafter:\n%s\n", result.error().message().c_str(),
+                   model.history().c_str());
+    }
     RC_FAIL(result.error().message() + "\nafter:\n" + model.history());
   });
   EXPECT_TRUE(holds);

@@ -26,7 +26,8 @@ OpContext soon() { return {{}, Deadline::after(std::chrono::seconds(60))}; }
 
 Error wrong(const std::string& text) { return Error(Code::kInternal, text); }
 
-// The sweep leaves new ones for a while, as they may be of another home: it takes them when nobody locks them.
+// The sweep leaves new ones for a while, as they may be of another home: it takes them when nobody locks
+// them.
 Result<void> drop_hot_layer(const std::filesystem::path& path) {
   if (!path_exists(path)) return {};
   const auto file = COVE_TRY(open_file(path, O_RDONLY));
@@ -167,7 +168,11 @@ Result<void> VmWorld::kill(const std::string& name) {
 
 Observation VmWorld::after_end(const std::string& name) {
   if (const auto run = running_.find(name); run != running_.end()) {
-    if (run->second->process) static_cast<void>(run->second->process->process.wait(soon()));
+    if (run->second->process) {
+      constexpr auto kToDie = std::chrono::seconds(10);
+      const auto ended = run->second->process->process.wait({{}, Deadline::after(kToDie)});
+      if (!ended.ok()) return {.reason = "its supervisor has not ended: " + ended.error().message()};
+    }
     running_.erase(run);  // joins its thread
   }
   // A process that was killed may be waited for before its last descriptors are closed.
