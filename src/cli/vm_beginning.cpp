@@ -47,6 +47,13 @@ std::string kept_aside_as(const VmDirectory& vm, const VmBeginning& beginning) {
   return found == all.end() ? std::string() : found->name;
 }
 
+Error start_error(const VmDirectory& vm, const VmBeginning& beginning, Error why) {
+  const auto kept = kept_aside_as(vm, beginning);
+  if (kept.empty() || vm.observe().state == MachineState::kSuspended) return why;
+  return std::move(why).context("what vm \"" + vm.name().str() +
+                                "\" was suspended with is kept as snapshot " + kept + ", but");
+}
+
 Deed started_deed(const VmDirectory& vm, const VmBeginning& beginning) {
   const auto& name = vm.name().str();
   Deed deed{.vm = name, .done = "started", .state = "running", .text = name + ": running"};

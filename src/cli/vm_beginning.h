@@ -30,6 +30,8 @@ LaunchRequest::Beginning beginning_wish(const Invocation& inv);
 void note_differences(Invocation& inv, const VmDirectory& vm, const VmBeginning& beginning);
 // kBootsCold, after the start: the snapshot that the state was kept as; empty if it was one before.
 std::string kept_aside_as(const VmDirectory& vm, const VmBeginning& beginning);
+// The error of a start that failed. What a cold boot was to keep is kept already.
+Error start_error(const VmDirectory& vm, const VmBeginning& beginning, Error why);
 // After the start: "web: running", "web: goes on"; `done` and members say the same for programs.
 Deed started_deed(const VmDirectory& vm, const VmBeginning& beginning);
 

@@ -43,7 +43,8 @@ Result<int> run_run(Invocation& inv) {
     return run_foreground(inv, vm, std::move(wish), on_exit == "stop" ? OnExit::kStop : OnExit::kSuspend);
   auto progress = make_progress(inv.env.err);
   progress->step("starting " + vm.name().str());
-  COVE_TRY(start_vm(inv.context(), inv.env, vm, wish, *progress));
+  const auto started = start_vm(inv.context(), inv.env, vm, wish, *progress);
+  if (!started.ok()) return start_error(vm, beginning, started.error());
   progress.reset();
   inv.tell(started_deed(vm, beginning));
   return 0;

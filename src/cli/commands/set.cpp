@@ -6,6 +6,7 @@
 #include "cli/forward_flag.h"
 #include "cli/machine_types.h"
 #include "cli/supervisor_calls.h"
+#include "cli/vm_beginning.h"
 #include "cli/vm_choice.h"
 #include "cli/vm_view.h"
 #include "model/forward_list.h"
@@ -142,8 +143,7 @@ Result<int> run_set(Invocation& inv) {
   auto deed = deed_of(vm, COVE_TRY(vm.load_config()));
   deed.state = to_string(look_at(inv.context(), vm).state());
   inv.tell(deed);
-  if (vm.observe().state == MachineState::kSuspended &&
-      (change.cpus || change.memory_gb || change.machine_type)) {
+  if (!look_at_beginning(vm, LaunchRequest::Beginning::kAsItWas).differences.empty() && !live) {
     inv.out.note(deed.vm +
                  " is suspended and goes on with the machine it was saved with; this counts from its "
                  "next boot: cove run -no-resume " +

@@ -6,6 +6,7 @@
 #include "cli/terminal.h"
 #include "cli/vm_choice.h"
 #include "state/collector.h"
+#include "state/object_sizes.h"
 
 namespace cove {
 namespace {
@@ -28,11 +29,22 @@ Result<bool> may_delete_snapshots(Invocation& inv, const VmDirectory& vm) {
                  "Delete " + (what + list) + " of " + vm.name().str() + "?");
 }
 
-// Their names are gone already: files that stay are no failure, and the next sweep takes them.
-void tell_freed(Invocation& inv, const Result<SweepReport>& swept) {
+// What the VM holds of the store; 0 if it cannot be told.
+std::uint64_t held_bytes(const VmDirectory& vm) {
+  const auto sizes = measure_store(vm.home());
+  if (!sizes.ok()) return 0;
+  const auto found = sizes->vms.find(vm.name().str());
+  return found == sizes->vms.end() ? 0 : found->second.own;
+}
+
+// The names are gone: files that stay are no failure, and the next sweep takes them. What is of no use to
+// anybody may have been swept already by the VM's supervisor, which is why the VM's share is compared.
+void tell_freed(Invocation& inv, const VmDirectory& vm, std::uint64_t before) {
+  const auto swept = sweep_store(vm.home());
   if (!swept.ok()) return inv.out.note("its files stay for now: " + printable(swept.error().message()));
   if (!swept->kept.empty()) inv.out.note("files that may be of no use are kept: " + printable(swept->kept));
-  if (swept->freed_bytes > 0) inv.out.note("freed: " + format_bytes(swept->freed_bytes));
+  const auto after = held_bytes(vm);
+  if (after != 0 && after < before) inv.out.note("freed: " + format_bytes(before - after));
 }
 
 Result<int> run_snapshot_delete(Invocation& inv) {
@@ -44,6 +56,7 @@ Result<int> run_snapshot_delete(Invocation& inv) {
     inv.out.note("Nothing was deleted.");
     return 0;  // what was answered was done
   }
+  const auto before = held_bytes(vm);
   for (const auto& name : inv.flags.words) {
     COVE_TRY(delete_snapshot(inv.context(), vm, name));
     Deed deed{.vm = vm.name().str(),
@@ -53,7 +66,7 @@ Result<int> run_snapshot_delete(Invocation& inv) {
     deed.details.set("snapshot", name);
     inv.tell(deed);
   }
-  tell_freed(inv, sweep_store(vm.home()));
+  tell_freed(inv, vm, before);
   return 0;
 }
 

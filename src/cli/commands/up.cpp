@@ -107,7 +107,8 @@ Result<Before> ensure_running(Invocation& inv, const VmDirectory& vm, Progress& 
       const auto beginning = look_at_beginning(vm, wish);
       note_differences(inv, vm, beginning);
       progress.step("starting " + vm.name().str());
-      COVE_TRY(start_vm(inv.context(), inv.env, vm, {.beginning = wish}, progress));
+      const auto started = start_vm(inv.context(), inv.env, vm, {.beginning = wish}, progress);
+      if (!started.ok()) return start_error(vm, beginning, started.error());
       if (const auto kept = kept_aside_as(vm, beginning); !kept.empty())
         inv.out.note("what " + vm.name().str() + " was suspended with is kept as snapshot " + kept);
       return beginning.how == VmBeginning::How::kGoesOn ? Before::kSuspended : Before::kDown;
