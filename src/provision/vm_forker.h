@@ -23,7 +23,7 @@ class VmForker {
     VmName name;
     std::string state;  // id
     // Asked once the new VM has spoken for the state: an error if whoever named it does so no more.
-    std::function<Result<void>()> still_named;
+    std::function<Result<void>()> still_named{};
     Identity identity = Identity::kNew;
   };
   // A suspended VM. kAlreadyExists; kNotFound, kDataLoss: the state.
