@@ -61,7 +61,7 @@ Result<void> VmForker::fill_fork(const VmDirectory& vm, const Fork& order) {
   for (const auto& disk : state.disks) ids.insert(disk.node);
   COVE_TRY(vm.save_pending(ids));
   // Else a sweep may have begun before it was spoken for here.
-  COVE_TRY(order.still_named());
+  if (order.still_named) COVE_TRY(order.still_named());
   COVE_TRY(vm.save_config(config));
   COVE_TRY(make_overlay_over(vm.home(), state.disks.front().node, config));
   if (state.files.contains(std::string(kNvramFile)))

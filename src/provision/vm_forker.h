@@ -22,7 +22,8 @@ class VmForker {
   struct Fork {
     VmName name;
     std::string state;  // id
-    // Asked once the new VM has spoken for the state: an error if whoever named it does so no more.
+    // Asked once the new VM has spoken for the state: an error if whoever named it does so no more. Empty:
+    // the caller sees to it that it does.
     std::function<Result<void>()> still_named{};
     Identity identity = Identity::kNew;
   };
