@@ -150,8 +150,8 @@ Result<void> StateReturn::commit() {
   options_.step("disk named");
   if (!options_.record.snapshot.empty()) {
     auto tree = COVE_TRY(directory.load_snapshots());
-    COVE_TRY(tree.set_current(options_.record.snapshot));
-    COVE_TRY(directory.save_snapshots(tree));
+    // Somebody may have deleted it since the machine was started.
+    if (tree.set_current(options_.record.snapshot).ok()) COVE_TRY(directory.save_snapshots(tree));
     options_.step("snapshot is current");
   }
   COVE_TRY(directory.clear_suspend());
