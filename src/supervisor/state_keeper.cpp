@@ -109,10 +109,7 @@ Result<SavedState> StateKeeper::save_in_turn(const SaveRequest& request, Progres
         parts_.capture.end_hold(stored.ok() ? MachineCapture::Then::kGone : MachineCapture::Then::kGoesOn);
     if (!ended.ok()) log_error("ending the save failed", {{"reason", ended.error().message()}});
   }
-  if (!stored.ok()) {
-    if (const auto settled = parts_.holdings.settle(); !settled.ok())
-      log_warn("pending.json was not written", {{"reason", settled.error().message()}});
-  }
+  if (!stored.ok()) parts_.holdings.settle();
   return stored;
 }
 
@@ -158,7 +155,8 @@ void StateKeeper::undo(const SaveRequest& request, const Draft& draft) {
     if (draft.root_named) COVE_TRY(name_root_disk(draft.node));
     if (request.kind != SaveRequest::Kind::kSuspend)
       COVE_TRY(remove_tree(COVE_TRY(parts_.holdings.disk_path(draft.overlay))));
-    return parts_.holdings.settle();
+    parts_.holdings.settle();
+    return {};
   }();
   if (!undone.ok()) log_warn("tidying up failed", {{"reason", undone.error().message()}});
 }
@@ -297,7 +295,8 @@ Result<void> StateKeeper::commit(const SaveRequest& request, const Draft& draft,
   if (request.kind == SaveRequest::Kind::kSuspend) return commit_suspend(draft, state);
   if (request.kind == SaveRequest::Kind::kForkBase) {
     holdings.keep_for_forks(state.id);
-    return holdings.settle();
+    holdings.settle();
+    return {};
   }
   auto tree = COVE_TRY(holdings.directory().load_snapshots());
   COVE_TRY(tree.add({.name = request.name,
@@ -307,7 +306,8 @@ Result<void> StateKeeper::commit(const SaveRequest& request, const Draft& draft,
                      .description = request.description}));
   COVE_TRY(holdings.directory().save_snapshots(tree));
   parts_.step("snapshot named");
-  return holdings.settle();
+  holdings.settle();
+  return {};
 }
 
 // Its disk is the state's from now on: nobody writes there again, also if the VM boots cold some day.
@@ -317,8 +317,14 @@ Result<void> StateKeeper::commit_suspend(const Draft& draft, const StateManifest
   parts_.step("overlay made");
   COVE_TRY(name_root_disk(draft.overlay));
   parts_.step("overlay named");
-  COVE_TRY(holdings.directory().save_suspend(
-      {.state = state.id, .origin = SuspendRecord::Origin::kSuspend, .suspended_at = state.created_at}));
+  auto suspended = holdings.directory().save_suspend(
+      {.state = state.id, .origin = SuspendRecord::Origin::kSuspend, .suspended_at = state.created_at});
+  if (!suspended.ok()) {
+    // The guest goes on where it was. If that cannot be said, the empty layer above it reads the same.
+    if (const auto back = name_root_disk(draft.node); !back.ok())
+      log_warn("config.json names an empty layer over the disk", {{"reason", back.error().message()}});
+    return suspended;
+  }
   parts_.step("suspended");
   return {};
 }
@@ -334,7 +340,7 @@ Result<void> StateKeeper::remove_snapshot(const std::string& name) {
   COVE_TRY(holdings.directory().save_snapshots(tree));
   parts_.step("snapshot unnamed");
   holdings.forget_last(state);
-  COVE_TRY(holdings.settle());
+  holdings.settle();
   tidier_.soon();
   return {};
 }

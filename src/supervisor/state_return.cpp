@@ -157,7 +157,8 @@ Result<void> StateReturn::commit() {
   COVE_TRY(directory.clear_suspend());
   options_.step("no longer suspended");
   holdings.set_last(state_.id, std::move(index_));
-  return holdings.settle();
+  holdings.settle();
+  return {};
 }
 
 }  // namespace cove

@@ -57,7 +57,7 @@ Result<bool> StoreTidier::merge_once() {
   };
   const auto done =
       merge_segment({cancel, {}}, nodes, {.segment = *segment, .new_id = merged, .gate = gate}, quiet);
-  COVE_TRY(holdings.settle());
+  holdings.settle();
   COVE_TRY(done);
   return true;
 }

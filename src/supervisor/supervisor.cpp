@@ -84,7 +84,8 @@ Result<void> Supervisor::serve_until_end() {
 
 void Supervisor::start_machine() {
   auto done = [this](Result<void> started) {
-    if (started.ok()) started = return_ != nullptr ? return_->commit() : holdings_->settle();
+    if (started.ok() && return_ == nullptr) holdings_->settle();
+    if (started.ok() && return_ != nullptr) started = return_->commit();
     if (!started.ok()) return start_failed(std::move(started));
     step("running");
     reporter_.finish({});

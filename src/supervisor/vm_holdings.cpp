@@ -51,11 +51,17 @@ Result<void> VmHoldings::speak_for_chain(const std::string& node) {
   return {};
 }
 
-Result<void> VmHoldings::settle() {
+void VmHoldings::settle() {
+  if (const auto written = write_held(); !written.ok())
+    log_warn("pending.json keeps more than is needed", {{"reason", written.error().message()}});
+}
+
+Result<void> VmHoldings::write_held() {
   PendingIds ids = held();
   if (ids == spoken_for_) return {};
+  COVE_TRY(directory_.save_pending(ids));
   spoken_for_ = std::move(ids);
-  return directory_.save_pending(spoken_for_);
+  return {};
 }
 
 Result<void> VmHoldings::end() {
@@ -63,7 +69,7 @@ Result<void> VmHoldings::end() {
   newer_.reset();
   last_.reset();
   fork_base_.clear();
-  return settle();
+  return write_held();
 }
 
 Result<std::filesystem::path> VmHoldings::disk_path(const std::string& node) const {

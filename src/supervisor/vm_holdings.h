@@ -54,8 +54,9 @@ class VmHoldings {
   // The same for a node and all below it: an engine is about to open them by their names, which another VM's
   // merge and a sweep could take away meanwhile. settle() ends it.
   Result<void> speak_for_chain(const std::string& node);
-  // Only what is held is spoken for from now on.
-  Result<void> settle();
+  // Only what is held is spoken for from now on. If that cannot be written, more than needed is kept until
+  // the next time: what was just committed does not fail for it.
+  void settle();
   // The VM has ended: nothing is.
   Result<void> end();
 
@@ -67,6 +68,7 @@ class VmHoldings {
   Result<void> make_base_durable(Progress& progress) const;
 
  private:
+  Result<void> write_held();
   struct Last {
     std::string state;
     PageIndex index;

@@ -116,10 +116,13 @@ class StateKillPoints : public testing::TestWithParam<Scenario> {
     const auto world = make_world();
     world->take_steps();
     EXPECT_DONE(world->start(kVm));
-    if (GetParam().act == nullptr) return world->take_steps();
-    world->take_steps();
-    EXPECT_DONE(GetParam().act(*world));
-    return world->take_steps();
+    if (GetParam().act != nullptr) {
+      world->take_steps();
+      EXPECT_DONE(GetParam().act(*world));
+    }
+    auto steps = world->take_steps();
+    std::erase(steps, "tidied");  // comes when nobody waits for it
+    return steps;
   }
 
   void kill_at(const std::string& step, bool committed) {

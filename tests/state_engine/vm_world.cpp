@@ -12,6 +12,7 @@
 #include "base/io.h"
 #include "base/process.h"
 #include "base/strings.h"
+#include "disk/disk_chain.h"
 #include "disk/disk_nodes.h"
 #include "hypervisor/fake/fake_hypervisor.h"
 #include "supervisor/supervisor.h"
@@ -114,7 +115,10 @@ Result<void> VmWorld::start_thread(const std::string& name, const Start& how, Ru
       .greeting = GreetingOptions::Depth::kHelloOnly,
       .version = "test",
       .at_step =
-          [this](std::string_view step) { steps_.with([step](auto& steps) { steps.emplace_back(step); }); }});
+          [this](std::string_view step) {
+            steps_.with([step](auto& steps) { steps.emplace_back(step); });
+            if (on_step_) on_step_(step);
+          }});
   auto [mine, its] = COVE_TRY(make_pipe());
   auto pipe = std::make_shared<UniqueFd>(std::move(its));
   const auto beginning =
@@ -271,14 +275,15 @@ Result<VmWorld::Look> VmWorld::look(const std::string& name) const {
 }
 
 Result<void> VmWorld::write_disk(const std::string& name, std::uint32_t cluster, std::uint8_t byte) const {
-  const auto node = COVE_TRY(vm(name).load_config()).root_disk;
-  const auto file = home_.disk_node(node);
-  if (const auto seen = COVE_TRY(look(name)); seen.disk != file)
-    return wrong("config.json names " + file.string() + ", the guest writes to " + seen.disk.string());
+  const auto chain = COVE_TRY(chain_of(DiskNodes(home_.root()), COVE_TRY(vm(name).load_config()).root_disk));
+  const auto seen = COVE_TRY(look(name));
+  const auto at = std::find(chain.begin(), chain.end(), seen.disk.filename().string());
+  if (at == chain.end() || at - chain.begin() > 1)
+    return wrong("config.json names " + chain.front() + ", the guest writes to " + seen.disk.string());
   COVE_TRY(
       run_tool({"qemu-io", "-f", "qcow2", "-c",
                 "write -q -P " + std::to_string(byte) + " " + std::to_string(cluster * kCluster) + " 64k",
-                file.string()}));
+                seen.disk.string()}));
   return {};
 }
 

@@ -58,6 +58,8 @@ class VmWorld {
   Result<void> stop(const std::string& name);
   // kill -9, of one that is a process.
   Result<void> kill(const std::string& name);
+  // Called at each step of supervisors that are threads, on their threads. Set it while none runs.
+  void on_step(std::function<void(std::string_view step)> call) { on_step_ = std::move(call); }
   // The steps that supervisors that are threads have come to since this was last asked.
   std::vector<std::string> take_steps();
   // Until its supervisor, which is about to end, has ended.
@@ -79,7 +81,7 @@ class VmWorld {
     std::filesystem::path disk;  // that it writes to
   };
   Result<Look> look(const std::string& name) const;
-  // The disk it writes to must be the one that config.json names.
+  // The disk it writes to must be the one that config.json names, or the one below that.
   Result<void> write_disk(const std::string& name, std::uint32_t cluster, std::uint8_t byte) const;
   // Whether the disk reads like that, cluster by cluster.
   Result<void> expect_disk(const std::string& node, const DiskBytes& bytes) const;
@@ -101,6 +103,7 @@ class VmWorld {
   TempDir folder_;
   Home home_;
   std::map<std::string, std::unique_ptr<Running>> running_;
+  std::function<void(std::string_view)> on_step_;
   Guarded<std::vector<std::string>> steps_;
   PendingIds spoken_for_;  // ever: the layers on tmpfs are among them
 };
