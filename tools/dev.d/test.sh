@@ -15,6 +15,7 @@ run_checks
 # Everything that needs no guest runs under the address and undefined-behaviour sanitizers.
 build asan
 stamp "unit, contract, script and interoperability tests under ASan and UBSan"
+[ -z "$all" ] || export COVE_TEST_MODEL_RUNS=100
 ctest --test-dir build/asan --output-on-failure --no-tests=error -j 2 "${slow[@]}"
 
 read -ra threaded < <(tools/dev.d/tsan_targets.sh)
