@@ -156,6 +156,16 @@ std::optional<std::size_t> Link::read_stream() {
   return bytes;
 }
 
+void Link::close() {
+  // Its last words, such as the answer to a wish to power off.
+  for (std::size_t taken = 0; state_ != State::kClosed && taken < kMaxWindowBytes;) {
+    const auto count = read_stream();
+    if (!count || *count == 0) break;
+    taken += *count;
+  }
+  close_link();
+}
+
 void Link::read_link() {
   std::size_t taken = 0;
   while (taken < kInBudgetBytes && out_.size() < kOutStopBytes) {

@@ -67,7 +67,7 @@ class AgentLink {
   virtual void move_to(UniqueFd fresh, std::string unread) = 0;
   // The old process goes on: the same stream, `unread` first. Ends the hold.
   virtual void go_on(std::string unread) = 0;
-  // As if the stream had ended.
+  // As if the stream had ended: users get what the other end had sent by now.
   virtual void close() = 0;
 
   // The driving thread: readable when there is something to do; process() does it without blocking.

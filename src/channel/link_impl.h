@@ -73,7 +73,7 @@ class Link final : public AgentLink {
   void hold() override;
   void move_to(UniqueFd fresh, std::string unread) override;
   void go_on(std::string unread) override;
-  void close() override { close_link(); }
+  void close() override;
 
  private:
   using Channels = std::map<std::uint32_t, LinkChannel>;

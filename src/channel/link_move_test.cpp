@@ -201,6 +201,15 @@ TEST(LinkMove, AnEpochRaisedWhileHeldComesAfterWhatWasNotRead) {
   EXPECT_EQ(at_hand.link().state(), AgentLink::State::kDown);
 }
 
+TEST(LinkMove, WhatWasSaidBeforeTheEndIsHeard) {
+  LinkAtHand at_hand;
+  const std::string words = at_hand.frame(FrameKind::kData, "going down");
+  ASSERT_TRUE(write_all(patient(), at_hand.engine(), words).ok());
+  at_hand.link().close();
+  EXPECT_EQ(at_hand.typed_by_user(), "going down");
+  EXPECT_EQ(at_hand.link().state(), AgentLink::State::kClosed);
+}
+
 TEST(LinkMove, AClosedLinkRefusesWhoeverWaits) {
   auto [ours, engine] = make_socketpair(SOCK_STREAM).value();
   LinkEnd host(AgentLink::Role::kHost, std::move(ours));

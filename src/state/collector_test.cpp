@@ -246,6 +246,11 @@ TEST_F(CollectorTest, AHomeThatIsNotThereIsNotMade) {
 }
 
 TEST_F(CollectorTest, SizesTellWhatADeletionFrees) {
+  // A file's blocks are what they will be once the file system has written them.
+  const auto settle_blocks = [this] {
+    const auto home = open_file(home_.root(), O_RDONLY | O_DIRECTORY);
+    ASSERT_TRUE(home.ok() && ::syncfs(home->get()) == 0);
+  };
   fill();
   const auto before = store().page_index(store().load(snapshot_).value()).value();
   const auto second = new_object_id();
@@ -255,6 +260,7 @@ TEST_F(CollectorTest, SizesTellWhatADeletionFrees) {
   const auto bytes = [this](const std::string& object) {
     return object_bytes(home_.root() / "store" / object);
   };
+  settle_blocks();
   auto sizes = measure_store(home_).value();
   EXPECT_EQ(sizes.states.size(), 2U) << "only what a VM names";
   EXPECT_EQ(sizes.states.at(snapshot_).own,
@@ -270,6 +276,7 @@ TEST_F(CollectorTest, SizesTellWhatADeletionFrees) {
 
   const auto fork = make_vm("fork");
   ASSERT_TRUE(fork.save_suspend({.state = snapshot_, .origin = SuspendRecord::Origin::kFork}).ok());
+  settle_blocks();
   sizes = measure_store(home_).value();
   EXPECT_EQ(sizes.states.at(snapshot_).own, 0U) << "the fork goes on needing it";
   EXPECT_EQ(sizes.vms.at("fork").own, bytes("disk/" + root_disk(fork)));
