@@ -58,6 +58,7 @@ class FakeGuestAgent final : public FakeGuest {
   ~FakeGuestAgent() override {
     over_.cancel();
     loop_.do_on_loop([this] {
+      going_down_.reset();
       driver_.reset();
       link_.reset();
     });
@@ -95,14 +96,22 @@ class FakeGuestAgent final : public FakeGuest {
     system_handlers_.unary<ShutdownRequest, ShutdownResponse>(
         service + "Shutdown",
         [this](const OpContext&, const ShutdownRequest&, ShutdownResponse&) -> Result<void> {
-          ports_.read([](const FakeGuestPorts& ports) { ports.power_off(); });
+          go_down([](const FakeGuestPorts& ports) { ports.power_off(); });
           return {};
         });
     system_handlers_.unary<RebootRequest, RebootResponse>(
         service + "Reboot", [this](const OpContext&, const RebootRequest&, RebootResponse&) -> Result<void> {
-          ports_.read([](const FakeGuestPorts& ports) { ports.reboot(); });
+          go_down([](const FakeGuestPorts& ports) { ports.reboot(); });
           return {};
         });
+  }
+
+  // As in a guest: the agent has answered long before the machine is down.
+  void go_down(void (*how)(const FakeGuestPorts& ports)) {
+    constexpr auto kWhileServicesEnd = std::chrono::milliseconds(20);
+    loop_.loop().post([this, how] {
+      going_down_ = loop_.loop().after(kWhileServicesEnd, [this, how] { ports_.read(how); });
+    });
   }
 
   void accept(std::uint32_t port, UniqueFd stream) {
@@ -142,6 +151,7 @@ class FakeGuestAgent final : public FakeGuest {
   // The loop's.
   std::unique_ptr<AgentLink> link_;
   Registration driver_;
+  Registration going_down_;
 };
 
 }  // namespace
