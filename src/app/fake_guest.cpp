@@ -108,7 +108,7 @@ class FakeGuestAgent final : public FakeGuest {
 
   // As in a guest: the agent has answered long before the machine is down.
   void go_down(void (*how)(const FakeGuestPorts& ports)) {
-    constexpr auto kWhileServicesEnd = std::chrono::milliseconds(20);
+    static constexpr auto kWhileServicesEnd = std::chrono::milliseconds(20);
     loop_.loop().post([this, how] {
       going_down_ = loop_.loop().after(kWhileServicesEnd, [this, how] { ports_.read(how); });
     });
