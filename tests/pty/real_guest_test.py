@@ -37,13 +37,17 @@ class Stopping(unittest.TestCase):
         self.cove("vm", "set", "renamed")
         self.assertRegex(self.cove("list"), r"(?m)^renamed \* +stopped ")
         with Terminal("cove", "run") as run:
-            run.expect(r"Console of renamed\. Ctrl-\] shuts the VM down")
+            run.expect(r"Console of renamed\. Ctrl-\] suspends the VM")
             run.expect("login:")
             self.assertIn("running", self.cove("list"))
             run.send("\x1d")
-            run.expect("shutting renamed down")
             self.assertEqual(run.end(), 0, run.said)
             self.assertFalse(run.is_raw())
+        self.assertRegex(self.cove("list"), r"(?m)^renamed \* +suspended ")
+        # It goes on where it was: the same boot of its kernel.
+        self.cove("run", "-detach", "renamed")
+        self.assertRegex(self.cove("exec", "--", "uptime", "-p"), r"up ")
+        self.cove("stop", "-force", "renamed")
         self.assertRegex(self.cove("list"), r"(?m)^renamed \* +stopped ")
 
 
